@@ -1,0 +1,65 @@
+package git
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+func temporaryIndex() (string, func(), error) {
+	dir, err := os.MkdirTemp("", "seaworthy-index-")
+	if err != nil {
+		return "", nil, fmt.Errorf("making a temporary index: %w", err)
+	}
+	return filepath.Join(dir, "index"), func() { os.RemoveAll(dir) }, nil
+}
+
+// Cache keeps one bare mirror per remote address, so that many runs over the
+// same repository cost one clone.
+type Cache struct {
+	dir   string
+	mu    sync.Mutex
+	locks map[string]*sync.Mutex
+}
+
+// NewCache returns a cache in dir, which is made when first needed.
+func NewCache(dir string) *Cache { return &Cache{dir: dir, locks: map[string]*sync.Mutex{}} }
+
+// Repository returns the mirror of url, up to date with branches, tags and
+// pull request heads. Callers may read it and add work trees; it is fetched
+// into under a lock, and refs they rely on should be resolved to ids at once.
+func (c *Cache) Repository(ctx context.Context, url string, auth Auth) (*Repository, error) {
+	sum := sha256.Sum256([]byte(url))
+	dir := filepath.Join(c.dir, hex.EncodeToString(sum[:12])+".git")
+	c.mu.Lock()
+	lock := c.locks[dir]
+	if lock == nil {
+		lock = &sync.Mutex{}
+		c.locks[dir] = lock
+	}
+	c.mu.Unlock()
+	lock.Lock()
+	defer lock.Unlock()
+
+	if _, err := os.Stat(filepath.Join(dir, "HEAD")); errors.Is(err, os.ErrNotExist) {
+		if err := os.MkdirAll(c.dir, 0o755); err != nil {
+			return nil, fmt.Errorf("making the clone cache: %w", err)
+		}
+		if _, err := Init(ctx, dir, true, "main"); err != nil {
+			return nil, fmt.Errorf("caching %s: %w", url, err)
+		}
+	} else if err != nil {
+		return nil, fmt.Errorf("caching %s: %w", url, err)
+	}
+	r := &Repository{Dir: dir, auth: auth}
+	if _, err := r.Git(ctx, "fetch", "--quiet", "--prune", "--force", "--no-tags", "--end-of-options", url,
+		"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+refs/pull/*/head:refs/pull/*/head"); err != nil {
+		return nil, fmt.Errorf("fetching %s: %w", url, err)
+	}
+	return r, nil
+}
