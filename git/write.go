@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ZeroSHA is the id git uses for "no object".
@@ -32,16 +33,26 @@ func (r *Repository) MergeTree(ctx context.Context, ours, theirs string) (string
 
 // CherryPickTree applies what commit changed against its first parent onto
 // another commit, without a work tree, and returns the tree.
+//
+// merge-tree takes its base from history alone before git 2.40, so the target's
+// tree is given the commit's parent as its only ancestor and merged from there.
 func (r *Repository) CherryPickTree(ctx context.Context, onto, commit string) (string, error) {
-	out, err := r.Git(ctx, "merge-tree", "--write-tree", "--name-only", "--no-messages", "--merge-base="+commit+"^", onto, commit)
-	var ge *Error
-	if errors.As(err, &ge) && ge.Code == 1 {
-		return "", fmt.Errorf("%w applying %s", ErrConflict, commit)
-	}
+	parent, err := r.Resolve(ctx, commit+"^")
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("cherry-picking %s, which has no parent: %w", commit, err)
 	}
-	return strings.TrimSpace(out), nil
+	grafted, err := r.CommitTree(ctx, NewCommit{
+		Tree: onto + "^{tree}", Parents: []string{parent}, Message: "graft",
+		Author: Person{Name: "graft", Email: "graft@localhost", Time: time.Unix(0, 0)},
+	})
+	if err != nil {
+		return "", fmt.Errorf("cherry-picking %s: %w", commit, err)
+	}
+	tree, err := r.MergeTree(ctx, grafted, commit)
+	if err != nil {
+		return "", fmt.Errorf("cherry-picking %s: %w", commit, err)
+	}
+	return tree, nil
 }
 
 // NewCommit is a commit to be written.
