@@ -83,7 +83,7 @@ func identity(role string, p Person) []string {
 	return []string{
 		"GIT_" + role + "_NAME=" + p.Name,
 		"GIT_" + role + "_EMAIL=" + p.Email,
-		"GIT_" + role + "_DATE=" + strconv.FormatInt(p.Time.Unix(), 10) + " +0000",
+		"GIT_" + role + "_DATE=@" + strconv.FormatInt(p.Time.Unix(), 10) + " +0000",
 	}
 }
 
