@@ -1,0 +1,311 @@
+package release
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Kind of a release.
+type Kind string
+
+// Kinds of releases, in the order in which a version goes through them.
+const (
+	Alpha    Kind = "alpha"
+	Beta     Kind = "beta"
+	RC       Kind = "rc"
+	Official Kind = "official"
+)
+
+// ParseKind reads alpha, beta, rc or official.
+func ParseKind(s string) (Kind, error) {
+	switch k := Kind(s); k {
+	case Alpha, Beta, RC, Official:
+		return k, nil
+	}
+	return "", fmt.Errorf("%q is not a kind of release: write alpha, beta, rc or official", s)
+}
+
+// State is what a repository holds when the next version is asked for.
+type State struct {
+	Branch        string   // the branch to release from; it may not exist yet
+	DefaultBranch string   // "main"
+	Branches      []string // branches that exist
+	Tags          []string // every tag; those that are no version are passed over
+}
+
+// Policy is how a project numbers its releases.
+type Policy struct {
+	// Prefix of a tag, "v" for most projects.
+	Prefix string
+	// BranchPattern names release branches; it holds {major} and {minor}
+	// once each. Empty means release-{major}.{minor}.
+	BranchPattern string
+	// First is the version a project without any tag works towards. Zero
+	// means 0.1.0.
+	First Version
+	// Trunk allows candidates, final releases and their successors on the
+	// default branch: for a project that keeps no release branches.
+	Trunk bool
+	// Patch makes the default branch's next series after a final release a
+	// patch instead of a minor; it counts with Trunk only.
+	Patch bool
+	// NoNextAlpha keeps a branch cut from opening the next minor with its
+	// alpha.0 on the default branch.
+	NoNextAlpha bool
+}
+
+// DefaultPolicy is Kubernetes' way: prefix v, release-X.Y branches.
+func DefaultPolicy() Policy {
+	return Policy{Prefix: "v", BranchPattern: defaultPattern, First: Version{Prefix: "v", Minor: 1}}
+}
+
+const defaultPattern = "release-{major}.{minor}"
+
+// Refusal says why a release cannot be made, and what can.
+type Refusal struct {
+	Kind   Kind
+	Branch string
+	Why    string
+}
+
+// Error implements error.
+func (r *Refusal) Error() string { return fmt.Sprintf("no %s from %s: %s", r.Kind, r.Branch, r.Why) }
+
+// ReleaseBranch returns the branch on which the version's series is released.
+func (p Policy) ReleaseBranch(v Version) string {
+	return strings.NewReplacer("{major}", strconv.Itoa(v.Major), "{minor}", strconv.Itoa(v.Minor)).Replace(p.pattern())
+}
+
+// ParseBranch returns the first version of a release branch's series
+// (release-1.4 is 1.4.0), or false for a branch of another name.
+func (p Policy) ParseBranch(name string) (Version, bool) {
+	expr := regexp.QuoteMeta(p.pattern())
+	expr = strings.Replace(expr, `\{major\}`, `(?P<major>0|[1-9][0-9]{0,8})`, 1)
+	expr = strings.Replace(expr, `\{minor\}`, `(?P<minor>0|[1-9][0-9]{0,8})`, 1)
+	re, err := regexp.Compile("^" + expr + "$")
+	if err != nil {
+		return Version{}, false
+	}
+	m := re.FindStringSubmatch(name)
+	major, minor := re.SubexpIndex("major"), re.SubexpIndex("minor")
+	if m == nil || major < 0 || minor < 0 {
+		return Version{}, false
+	}
+	v := Version{Prefix: p.Prefix}
+	for i, part := range map[int]*int{major: &v.Major, minor: &v.Minor} {
+		n, err := strconv.Atoi(m[i])
+		if err != nil {
+			return Version{}, false
+		}
+		*part = n
+	}
+	return v, true
+}
+
+// Validate reports a policy that cannot work.
+func (p Policy) Validate() error {
+	if err := checkPrefix(p.Prefix); err != nil {
+		return err
+	}
+	if strings.Count(p.pattern(), "{major}") != 1 || strings.Count(p.pattern(), "{minor}") != 1 {
+		return fmt.Errorf("release branch pattern %q must hold {major} and {minor} once each", p.BranchPattern)
+	}
+	if v, ok := p.ParseBranch(p.ReleaseBranch(Version{Major: 12, Minor: 34})); !ok || v.Major != 12 || v.Minor != 34 {
+		return fmt.Errorf("release branch pattern %q cannot be read back: put something between {major} and {minor}", p.BranchPattern)
+	}
+	if p.First.Pre != "" || p.First.Build != "" {
+		return fmt.Errorf("first version %s must be a plain MAJOR.MINOR.PATCH", p.First)
+	}
+	return nil
+}
+
+func (p Policy) pattern() string {
+	if p.BranchPattern == "" {
+		return defaultPattern
+	}
+	return p.BranchPattern
+}
+
+func (p Policy) first() Version {
+	if p.First.IsZero() || p.First == (Version{Prefix: p.First.Prefix}) {
+		return Version{Prefix: p.Prefix, Minor: 1}
+	}
+	return Version{Prefix: p.Prefix, Major: p.First.Major, Minor: p.First.Minor, Patch: p.First.Patch}
+}
+
+// BranchVersions returns the versions that belong to a branch, newest first.
+// A release branch owns every version of its series, those tagged before it
+// was cut included; the default branch owns the series without a branch; any
+// other branch owns none.
+func BranchVersions(s State, branch string, p Policy) []Version {
+	all := ParseVersions(p.Prefix, s.Tags)
+	if series, ok := p.ParseBranch(branch); ok {
+		return slices.DeleteFunc(all, func(v Version) bool { return v.Series() != series.Series() })
+	}
+	if branch != s.DefaultBranch {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(v Version) bool { return slices.Contains(s.Branches, p.ReleaseBranch(v)) })
+}
+
+// NextVersions says which versions a release of the kind from s.Branch tags,
+// the one asked for first, and whether it cuts the branch. The error is a
+// *Refusal where the release cannot be.
+//
+// On the default branch alphas and betas count up, a beta follows an alpha, and
+// no alpha follows a beta. A release branch that is missing is cut from the
+// default branch by an rc: X.Y.0-rc.0, and X.(Y+1).0-alpha.0 to open the next
+// series. On a release branch an rc counts up, an official release ends the
+// candidates, and after a final release comes the next patch. With
+// Policy.Trunk all four kinds are made on the default branch.
+func NextVersions(s State, kind Kind, p Policy) (versions []Version, createBranch bool, err error) {
+	if err := p.Validate(); err != nil {
+		return nil, false, err
+	}
+	if _, err := ParseKind(string(kind)); err != nil {
+		return nil, false, err
+	}
+	refuse := func(format string, args ...any) ([]Version, bool, error) {
+		return nil, false, &Refusal{Kind: kind, Branch: s.Branch, Why: fmt.Sprintf(format, args...)}
+	}
+	series, isRelease := p.ParseBranch(s.Branch)
+	switch {
+	case s.Branch == s.DefaultBranch:
+		v, why := nextOnDefault(s, kind, p)
+		if why != "" {
+			return refuse("%s", why)
+		}
+		return []Version{v}, false, nil
+	case !isRelease:
+		return refuse("it is neither the default branch %s nor named like %s", s.DefaultBranch, p.pattern())
+	case kind == Alpha || kind == Beta:
+		return refuse("alphas and betas are made on %s; a release branch takes rc and official", s.DefaultBranch)
+	case slices.Contains(s.Branches, s.Branch):
+		return []Version{nextOnRelease(BranchVersions(s, s.Branch, p), series, kind, p)}, false, nil
+	case kind == Official:
+		return refuse("the branch does not exist; cut it with an rc first")
+	}
+	versions, why := cut(s, series, p)
+	if why != "" {
+		return refuse("%s", why)
+	}
+	return versions, true, nil
+}
+
+// nextOnRelease gives the next candidate or final version of a series.
+func nextOnRelease(have []Version, series Version, kind Kind, p Policy) Version {
+	next := series
+	if f := p.first(); len(have) == 0 && f.Series() == series.Series() {
+		next.Patch = f.Patch
+	}
+	candidate := 0
+	if len(have) > 0 {
+		last := have[0]
+		next.Patch = last.Patch
+		if last.Final() {
+			next.Patch++
+		} else if k, n, ok := last.Label(); ok && k == RC {
+			candidate = n + 1
+		}
+	}
+	if kind == RC {
+		next.Pre = label(RC, candidate)
+	}
+	return next
+}
+
+// nextOnDefault gives the next version on the default branch, or why not.
+func nextOnDefault(s State, kind Kind, p Policy) (Version, string) {
+	if (kind == RC || kind == Official) && !p.Trunk {
+		return Version{}, "candidates and final releases are made on a release branch; cut " +
+			p.ReleaseBranch(openSeries(s, p)) + " with an rc"
+	}
+	last, ok := lastOnDefault(s, p)
+	next := openSeries(s, p)
+	if !ok || last.Final() {
+		if kind == Beta && ok {
+			return Version{}, fmt.Sprintf("the last version is the final %s; a beta follows an alpha, so make an alpha first", last)
+		}
+		if kind != Official {
+			next.Pre = label(kind, 0)
+		}
+		return next, ""
+	}
+	if kind == Official {
+		return next, ""
+	}
+	have, n, labelled := last.Label()
+	switch {
+	case !labelled:
+		return Version{}, fmt.Sprintf("the last version is %s, whose prerelease is not alpha.N, beta.N or rc.N, so what follows it cannot be told", last)
+	case have == kind:
+		next.Pre = label(kind, n+1)
+	case order(have) > order(kind):
+		return Version{}, fmt.Sprintf("%s is out already; the next may be a %s or later", last, have)
+	default:
+		next.Pre = label(kind, 0)
+	}
+	return next, ""
+}
+
+func order(k Kind) int { return slices.Index([]Kind{Alpha, Beta, RC, Official}, k) }
+
+func label(k Kind, n int) string { return fmt.Sprintf("%s.%d", k, n) }
+
+// lastOnDefault returns the newest version of the default branch. Where the
+// newest series has been cut already and nothing opened the next, that is a
+// final version of the newest release branch.
+func lastOnDefault(s State, p Policy) (Version, bool) {
+	var last Version
+	found := false
+	if have := BranchVersions(s, s.DefaultBranch, p); len(have) > 0 {
+		last, found = have[0], true
+	}
+	for _, b := range s.Branches {
+		if v, ok := p.ParseBranch(b); ok && (!found || v.Compare(last) > 0) {
+			last, found = v, true
+		}
+	}
+	return last, found
+}
+
+// openSeries is the version the default branch works towards.
+func openSeries(s State, p Policy) Version {
+	last, ok := lastOnDefault(s, p)
+	if !ok {
+		return p.first()
+	}
+	next := Version{Prefix: p.Prefix, Major: last.Major, Minor: last.Minor, Patch: last.Patch}
+	switch {
+	case !last.Final():
+	case p.Trunk && p.Patch:
+		next.Patch++
+	default:
+		next.Minor, next.Patch = next.Minor+1, 0
+	}
+	return next
+}
+
+// cut gives the versions of a branch cut, or why it cannot be.
+func cut(s State, series Version, p Policy) ([]Version, string) {
+	open := openSeries(s, p)
+	major := Version{Major: open.Major + 1}
+	tags := ParseVersions(p.Prefix, s.Tags)
+	if owned := BranchVersions(s, s.Branch, p); len(owned) > 0 && (owned[0].Final() || owned[0].Kind() == RC) {
+		return nil, fmt.Sprintf("%s is out already, so the branch must begin at that tag; create it there", owned[0])
+	}
+	untagged := len(tags) == 0 && !slices.ContainsFunc(s.Branches, func(b string) bool { _, ok := p.ParseBranch(b); return ok })
+	if !untagged && series.Series() != open.Series() && series.Series() != major.Series() {
+		return nil, fmt.Sprintf("%s works towards %s, so only %s or %s can be cut from it",
+			s.DefaultBranch, open, p.ReleaseBranch(open), p.ReleaseBranch(major))
+	}
+	rc := nextOnRelease(nil, series, RC, p)
+	if p.NoNextAlpha {
+		return []Version{rc}, ""
+	}
+	next := Version{Prefix: p.Prefix, Major: series.Major, Minor: series.Minor + 1, Pre: label(Alpha, 0)}
+	return []Version{rc, next}, ""
+}
