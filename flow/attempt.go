@@ -165,7 +165,7 @@ func (s *session) guard(ctx context.Context, n *node, r *reporter, call func(con
 	for {
 		select {
 		case e := <-ended:
-			return e
+			return judge(ctx, e)
 		case <-ctx.Done():
 			return s.leave(ctx, ended)
 		case <-silence:
@@ -179,18 +179,23 @@ func (s *session) guard(ctx context.Context, n *node, r *reporter, call func(con
 	}
 }
 
-// leave waits for a step that was told to stop. What it did in spite of that
-// counts; its own error most likely only says that it was stopped.
+// leave waits for a step that was told to stop.
 func (s *session) leave(ctx context.Context, ended <-chan effect) effect {
-	cause := context.Cause(ctx)
 	select {
 	case e := <-ended:
-		var panicked *panicError
-		if e.err == nil || errors.As(e.err, &panicked) {
-			return e
-		}
-		return effect{err: cause}
+		return judge(ctx, e)
 	case <-s.engine.after(orDefault(s.engine.Grace, 30*time.Second)):
-		return effect{err: &abandonedError{cause}}
+		return effect{err: &abandonedError{context.Cause(ctx)}}
 	}
+}
+
+// judge decides what the end of a step means that may have been told to stop.
+// What it did in spite of that counts; its own error then most likely says only
+// that it was stopped, and why it was is more to the point.
+func judge(ctx context.Context, e effect) effect {
+	var panicked *panicError
+	if ctx.Err() == nil || e.err == nil || errors.As(e.err, &panicked) {
+		return e
+	}
+	return effect{err: context.Cause(ctx)}
 }
