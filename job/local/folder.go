@@ -1,0 +1,88 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+
+	"seaworthy/job/exec"
+)
+
+// errWorkFolder marks failures of this machine rather than of the job.
+var errWorkFolder = errors.New("the work folder cannot be used")
+
+// folder is the work folder of one execution.
+type folder struct {
+	root string
+}
+
+func (f folder) src() string       { return filepath.Join(f.root, "src") }
+func (f folder) home() string      { return filepath.Join(f.root, "home") }
+func (f folder) tmp() string       { return filepath.Join(f.root, "tmp") }
+func (f folder) artifacts() string { return filepath.Join(f.root, "artifacts") }
+
+var plainID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// makeFolder makes the work folder of an execution, empty. What a killed
+// server left there of an earlier attempt goes.
+func makeFolder(dir, id string) (folder, error) {
+	if !plainID.MatchString(id) {
+		return folder{}, fmt.Errorf("execution id %q cannot name a folder", id)
+	}
+	f := folder{root: filepath.Join(dir, id)}
+	if err := f.remove(); err != nil {
+		return folder{}, err
+	}
+	for _, d := range []string{f.src(), f.home(), f.tmp(), f.artifacts()} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return folder{}, fmt.Errorf("%w: %w", errWorkFolder, err)
+		}
+	}
+	return f, nil
+}
+
+// remove removes the folder, read-only folders (Go's module cache) included.
+func (f folder) remove() error {
+	if os.RemoveAll(f.root) == nil {
+		return nil
+	}
+	err := filepath.WalkDir(f.root, func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			return os.Chmod(p, 0o700)
+		}
+		return nil
+	})
+	if err = errors.Join(err, os.RemoveAll(f.root)); err != nil {
+		return fmt.Errorf("%w: removing %s: %w", errWorkFolder, f.root, err)
+	}
+	return nil
+}
+
+// collect hands every regular file of the artifacts folder to the sink. A
+// link is passed over: it could lead out of the folder.
+func (f folder) collect(ctx context.Context, s exec.Sink) error {
+	root, err := os.OpenRoot(f.artifacts())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the job removed it
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errWorkFolder, err)
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		file, err := root.Open(filepath.FromSlash(name))
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return s.Artifact(ctx, path.Clean(name), file)
+	})
+}

@@ -1,0 +1,31 @@
+package local
+
+import (
+	"path/filepath"
+	"testing"
+
+	"seaworthy/git"
+	"seaworthy/job/exec"
+	"seaworthy/job/exectest"
+)
+
+// newExecutor makes an executor whose server environment is hostile.
+func newExecutor(t *testing.T, change ...func(*Options)) *Executor {
+	t.Helper()
+	dir := t.TempDir()
+	o := Options{Dir: filepath.Join(dir, "work"), Git: git.NewCache(filepath.Join(dir, "cache")),
+		LookupEnv: func(string) (string, bool) { return "inherited", true }}
+	for _, c := range change {
+		c(&o)
+	}
+	x, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	exectest.Conformance(t, func(t *testing.T) exec.Executor { return newExecutor(t) })
+}
