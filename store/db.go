@@ -163,25 +163,3 @@ func FromMicros(us int64) time.Time {
 	}
 	return time.UnixMicro(us).UTC()
 }
-
-// collect reads all rows and closes them.
-func collect[T any](rows *sql.Rows, one func(scan func(...any) error) (T, error)) ([]T, error) {
-	var all []T
-	for rows.Next() {
-		v, err := one(rows.Scan)
-		if err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		all = append(all, v)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return nil, err
-	}
-	return all, nil
-}
-
-// clean makes s fit for a TEXT column of either database: Postgres takes
-// neither broken UTF-8 nor the character NUL, and logs contain both.
-func clean(s string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-}

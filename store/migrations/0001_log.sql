@@ -112,3 +112,9 @@ CREATE TABLE setting (
     value      TEXT   NOT NULL,
     updated_at BIGINT NOT NULL
 );
+
+-- One row: the last build id given out.
+CREATE TABLE build_id (
+    last BIGINT NOT NULL
+);
+INSERT INTO build_id (last) VALUES (0);

@@ -293,25 +293,3 @@ CREATE TABLE hosted_deliveries (
 CREATE INDEX hosted_deliveries_due ON hosted_deliveries (due_at, id) WHERE pending;
 CREATE INDEX hosted_deliveries_hook ON hosted_deliveries (hook_id, id);
 
--- +goose Down
-DROP TABLE hosted_deliveries;
-DROP TABLE hosted_hooks;
-DROP TABLE hosted_assets;
-DROP TABLE hosted_releases;
-DROP TABLE hosted_check_runs;
-DROP TABLE hosted_statuses;
-DROP TABLE hosted_milestones;
-DROP TABLE hosted_labels;
-DROP TABLE hosted_review_comments;
-DROP TABLE hosted_reviews;
-DROP TABLE hosted_comments;
-DROP TABLE hosted_issue_people;
-DROP TABLE hosted_issue_labels;
-DROP TABLE hosted_issues;
-DROP TABLE hosted_protections;
-DROP TABLE hosted_refs;
-DROP TABLE hosted_collaborators;
-DROP TABLE hosted_repos;
-DROP TABLE hosted_tokens;
-DROP TABLE hosted_accounts;
-DROP TABLE hosted_sequence;
