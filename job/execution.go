@@ -42,6 +42,13 @@ type Refs struct {
 	Pulls    []Pull `json:"pulls,omitempty"`
 	CloneURI string `json:"clone_uri,omitempty"`
 	WorkDir  bool   `json:"workdir,omitempty"`
+	// PathAlias is where the repository goes below the source folder, when
+	// not github.com/ORG/REPO.
+	PathAlias      string `json:"path_alias,omitempty"`
+	SkipSubmodules bool   `json:"skip_submodules,omitempty"`
+	CloneDepth     int    `json:"clone_depth,omitempty"` // 0 is the whole history
+	SkipFetchHead  bool   `json:"skip_fetch_head,omitempty"`
+	Auxiliary      bool   `json:"auxiliary,omitempty"` // not what the job is about
 }
 
 // Pull is one pull request merged onto the base before the test.
