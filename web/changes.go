@@ -1,0 +1,143 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"seaworthy/forge"
+	"seaworthy/job"
+	"seaworthy/merge/queue"
+)
+
+type filter struct {
+	Label   string
+	Link    string
+	Current bool
+}
+
+// filters builds the links that set one parameter of the page's address.
+func filters(r *http.Request, name string, values ...[2]string) []filter {
+	var all []filter
+	now := r.FormValue(name)
+	for _, v := range values {
+		q := r.URL.Query()
+		q.Del("before")
+		if v[1] == "" {
+			q.Del(name)
+		} else {
+			q.Set(name, v[1])
+		}
+		link := url.URL{Path: r.URL.Path, RawQuery: q.Encode()}
+		all = append(all, filter{Label: v[0], Link: link.String(), Current: now == v[1]})
+	}
+	return all
+}
+
+type pullRow struct {
+	Pull forge.PullRequest
+	Why  string
+}
+
+func (s *Site) changes(r *http.Request) (view, error) {
+	ctx := r.Context()
+	repos, err := s.Repos(ctx)
+	if err != nil {
+		return view{}, err
+	}
+	type poolRow struct {
+		Repo   forge.RepoName
+		Branch string
+		Paused bool
+		Why    string
+	}
+	type changesPage struct {
+		Filters []filter
+		Pools   []poolRow
+		Pulls   []pullRow
+	}
+	p := changesPage{Filters: filters(r, "state", [2]string{"All", ""}, [2]string{"Open", "open"}, [2]string{"Merged", "merged"}, [2]string{"Closed", "closed"})}
+	want := r.FormValue("state")
+	for _, repo := range repos {
+		pools, err := s.Queue.Pools(ctx, repo)
+		if err != nil {
+			return view{}, err
+		}
+		for _, q := range pools {
+			p.Pools = append(p.Pools, poolRow{Repo: repo, Branch: q.Branch, Paused: q.Paused, Why: q.Why})
+		}
+		pulls, err := s.Forge.PullRequests(ctx, repo, forge.PullFilter{State: "all"})
+		if err != nil {
+			return view{}, err
+		}
+		for _, pr := range pulls {
+			state := string(pr.State)
+			if pr.Merged {
+				state = "merged"
+			}
+			if want == "" || want == state {
+				p.Pulls = append(p.Pulls, pullRow{Pull: pr, Why: strings.Join(waits(pools, pr), "; ")})
+			}
+		}
+	}
+	slices.SortFunc(p.Pulls, func(a, b pullRow) int { return b.Pull.UpdatedAt.Compare(a.Pull.UpdatedAt) })
+	return view{page: "changes", Title: "Changes", Nav: "changes", Topics: "changes runs", Data: p}, nil
+}
+
+// waits are the sentences the queue has for one open change.
+func waits(pools []queue.Pool, pr forge.PullRequest) []string {
+	if pr.State != forge.StateOpen {
+		return nil
+	}
+	for _, pool := range pools {
+		if pool.Branch == pr.Base.Branch {
+			return pool.Waits[pr.Number]
+		}
+	}
+	return nil
+}
+
+func (s *Site) change(r *http.Request) (view, error) {
+	ctx := r.Context()
+	repo, err := repoOf(r)
+	if err != nil {
+		return view{}, err
+	}
+	number, err := strconv.Atoi(r.PathValue("number"))
+	if err != nil {
+		return view{}, errNoPage
+	}
+	type changePage struct {
+		Pull     forge.PullRequest
+		Why      []string
+		Comments []forge.Comment
+		Statuses []forge.Status
+		Files    []forge.FileChange
+		Runs     []job.Execution
+	}
+	var p changePage
+	if p.Pull, err = s.Forge.PullRequest(ctx, repo, number); err != nil {
+		return view{}, err
+	}
+	if p.Comments, err = s.Forge.Comments(ctx, repo, number); err != nil {
+		return view{}, err
+	}
+	if p.Files, err = s.Forge.PullRequestFiles(ctx, repo, number); err != nil {
+		return view{}, err
+	}
+	if p.Statuses, err = s.Forge.Statuses(ctx, repo, p.Pull.Head.SHA); err != nil {
+		return view{}, err
+	}
+	if p.Runs, err = s.Runs.Executions(ctx, job.ExecutionFilter{Repo: repo.String(), Pull: number, Limit: 20}); err != nil {
+		return view{}, err
+	}
+	pools, err := s.Queue.Pools(ctx, repo)
+	if err != nil {
+		return view{}, err
+	}
+	p.Why = waits(pools, p.Pull)
+	return view{page: "change", Title: fmt.Sprintf("%s #%d", p.Pull.Title, number), Nav: "changes", Topics: "changes runs", Data: p}, nil
+}

@@ -1,0 +1,213 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"seaworthy/flow"
+	"seaworthy/forge"
+	"seaworthy/grid"
+	"seaworthy/job"
+	"seaworthy/merge/queue"
+)
+
+// Runs are the executions of jobs.
+type Runs interface {
+	Executions(ctx context.Context, f job.ExecutionFilter) ([]job.Execution, error)
+	// Execution finds one by its ID or its BuildID.
+	Execution(ctx context.Context, id string) (job.Execution, error)
+	// Logs opens the log from an offset in bytes. The size is what there is
+	// now; live says that more may come.
+	Logs(ctx context.Context, id string, offset int64) (log io.ReadCloser, size int64, live bool, err error)
+}
+
+// Forge is what the pages show of changes and published releases.
+type Forge interface {
+	PullRequests(ctx context.Context, repo forge.RepoName, f forge.PullFilter) ([]forge.PullRequest, error)
+	PullRequest(ctx context.Context, repo forge.RepoName, number int) (forge.PullRequest, error)
+	PullRequestFiles(ctx context.Context, repo forge.RepoName, number int) ([]forge.FileChange, error)
+	Comments(ctx context.Context, repo forge.RepoName, number int) ([]forge.Comment, error)
+	Statuses(ctx context.Context, repo forge.RepoName, sha string) ([]forge.Status, error)
+	Releases(ctx context.Context, repo forge.RepoName) ([]forge.Release, error)
+}
+
+// Queue says what each pool of changes waits for.
+type Queue interface {
+	Pools(ctx context.Context, repo forge.RepoName) ([]queue.Pool, error)
+}
+
+// Signal gives the grids of a repository's jobs.
+type Signal interface {
+	Tabs(ctx context.Context, repo forge.RepoName) ([]Tab, error)
+	Grid(ctx context.Context, repo forge.RepoName, job string) (grid.Grid, error)
+}
+
+// Tab is one job's grid in a few words.
+type Tab struct {
+	Repo    forge.RepoName
+	Job     string
+	Type    job.Type
+	Summary grid.Summary
+}
+
+// Releases are the flows that make releases.
+type Releases interface {
+	History(ctx context.Context) ([]flow.Run, error)
+	Status(ctx context.Context, id string) (flow.Timeline, error)
+}
+
+// StoryStep is one line of a story that is being told, such as the demo's.
+type StoryStep struct {
+	Title    string
+	State    string // pending, running, done, failed
+	Note     string
+	Link     string
+	Duration time.Duration
+}
+
+// Options are what the pages are made of. All services are needed; Story may
+// be nil.
+type Options struct {
+	Repos    func(ctx context.Context) ([]forge.RepoName, error)
+	Runs     Runs
+	Forge    Forge
+	Queue    Queue
+	Signal   Signal
+	Releases Releases
+	Story    func() []StoryStep
+	Hub      *Hub
+	Now      func() time.Time
+	Log      *slog.Logger
+	Version  string
+}
+
+//go:embed templates static
+var files embed.FS
+
+// Site is the handler of all pages.
+type Site struct {
+	Options
+	pages map[string]*template.Template
+	mux   *http.ServeMux
+}
+
+// New parses the templates and lays out the routes.
+func New(o Options) (*Site, error) {
+	s := &Site{Options: o, pages: map[string]*template.Template{}, mux: http.NewServeMux()}
+	names, err := fs.Glob(files, "templates/page-*.html")
+	if err != nil {
+		return nil, fmt.Errorf("listing the templates: %w", err)
+	}
+	for _, name := range names {
+		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(files, "templates/layout.html", "templates/parts.html", name)
+		if err != nil {
+			return nil, fmt.Errorf("parsing %s: %w", name, err)
+		}
+		s.pages[strings.TrimSuffix(strings.TrimPrefix(name, "templates/page-"), ".html")] = t
+	}
+	s.routes()
+	return s, nil
+}
+
+func (s *Site) routes() {
+	static, err := fs.Sub(files, "static")
+	if err != nil { // "static" is embedded above: this cannot be
+		s.Log.Error("static files", "error", err)
+		return
+	}
+	served := http.StripPrefix("/static/", http.FileServerFS(static))
+	s.mux.HandleFunc("GET /static/{file}", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		served.ServeHTTP(w, r)
+	})
+	s.mux.HandleFunc("GET /live", s.live)
+	s.mux.HandleFunc("GET /{$}", s.page(s.home))
+	s.mux.HandleFunc("GET /changes", s.page(s.changes))
+	s.mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", s.page(s.change))
+	s.mux.HandleFunc("GET /runs", s.page(s.runs))
+	s.mux.HandleFunc("GET /runs/{id}", s.page(s.run))
+	s.mux.HandleFunc("GET /runs/{id}/log", s.rawLog)
+	s.mux.HandleFunc("GET /signal", s.page(s.signal))
+	s.mux.HandleFunc("GET /{owner}/{repo}/grid/{job}", s.page(s.grid))
+	s.mux.HandleFunc("GET /releases", s.page(s.releases))
+	s.mux.HandleFunc("GET /releases/{id}", s.page(s.release))
+	s.mux.HandleFunc("GET /{owner}/{repo}/releases/tag/{tag}", s.page(s.published))
+	s.mux.HandleFunc("GET /{owner}/{repo}", s.page(s.home))
+	s.mux.HandleFunc("GET /", s.page(func(*http.Request) (view, error) { return view{}, errNoPage }))
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	s.mux.ServeHTTP(w, r)
+}
+
+// view is what a page's handler returns: a template and its data.
+type view struct {
+	page   string
+	Title  string
+	Nav    string // which entry of the navigation is current
+	Topics string // what /live should tell this page about
+	Data   any
+}
+
+var errNoPage = errors.New("there is no such page")
+
+// page renders what a handler returns, whole or not at all.
+func (s *Site) page(handle func(*http.Request) (view, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		v, err := handle(r)
+		code := http.StatusOK
+		if err != nil {
+			v, code = s.failure(r, err)
+		}
+		var out bytes.Buffer
+		if err := s.pages[v.page].Execute(&out, v); err != nil {
+			s.Log.Error("rendering", "page", v.page, "error", err)
+			http.Error(w, "This page could not be rendered. The server's log says why.", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-cache")
+		w.WriteHeader(code)
+		if _, err := w.Write(out.Bytes()); err != nil {
+			s.Log.Debug("sending a page", "path", r.URL.Path, "error", err)
+		}
+	}
+}
+
+func (s *Site) failure(r *http.Request, err error) (view, int) {
+	type problem struct{ Heading, Text string }
+	v := view{page: "error", Title: "Not found", Data: problem{"There is nothing here", "The address may be mistyped, or what it named is gone."}}
+	switch {
+	case errors.Is(err, errNoPage), errors.Is(err, forge.ErrNotFound), errors.Is(err, flow.ErrNoRun), errors.Is(err, fs.ErrNotExist):
+		return v, http.StatusNotFound
+	default:
+		s.Log.Error("page", "path", r.URL.Path, "error", err)
+		v.Title = "Something failed"
+		v.Data = problem{"This page could not be made", err.Error()}
+		return v, http.StatusInternalServerError
+	}
+}
+
+func repoOf(r *http.Request) (forge.RepoName, error) {
+	name := forge.RepoName{Owner: r.PathValue("owner"), Name: r.PathValue("repo")}
+	if !name.Valid() {
+		return name, errNoPage
+	}
+	return name, nil
+}
