@@ -1,0 +1,173 @@
+package config
+
+import (
+	"go.yaml.in/yaml/v3"
+
+	"seaworthy/strict"
+)
+
+// The doc, enum and placeholder tags of this file's types are read by Schema
+// and by the checks: what a field means, which values it takes, and which
+// names in braces may stand in it.
+
+// Project is seaworthy.yaml, defaults applied.
+type Project struct {
+	Version int      `json:"version" doc:"Version of this file's form. Always 1."`
+	Project Identity `json:"project" doc:"What the project is."`
+	Jobs    Jobs     `json:"jobs" doc:"What is tested, and when: Prow's job configuration."`
+	Merge   Merge    `json:"merge" doc:"What a change needs to merge, and how it does."`
+	Build   Build    `json:"build" doc:"What a release is made of."`
+	Release Release  `json:"release" doc:"How releases are named, judged and told of."`
+	Grid    Grid     `json:"grid" doc:"How test results are shown."`
+
+	// Warnings of Parse: the file can be used, but look at these.
+	Warnings []strict.Problem `json:"-"`
+	// File is the name that Parse was given.
+	File string `json:"-"`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Identity is what the project is.
+type Identity struct {
+	Name          string `json:"name" doc:"Short name, used for archives and titles. The repository's name if empty."`
+	Description   string `json:"description" doc:"One sentence on what the project does."`
+	DefaultBranch string `json:"default_branch" doc:"Branch that changes go to."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Jobs says where the project's jobs are configured.
+type Jobs struct {
+	Files       []string   `json:"files" doc:"Job files in this repository, as patterns: * within a name, ** for any folders."`
+	Presets     *yaml.Node `json:"presets" doc:"Settings that jobs take over by carrying a preset's labels, as in Prow."`
+	Presubmits  *yaml.Node `json:"presubmits" doc:"Jobs for pull requests, in the form of .prow.yaml."`
+	Postsubmits *yaml.Node `json:"postsubmits" doc:"Jobs for pushes, in the form of .prow.yaml."`
+	Periodics   *yaml.Node `json:"periodics" doc:"Jobs by the clock; one without extra_refs gets this repository."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Merge says what a change needs to merge, and how it does.
+type Merge struct {
+	Method    string            `json:"method" enum:"merge,squash,rebase" doc:"How a change lands."`
+	Labels    Labels            `json:"labels" doc:"Labels that decide."`
+	Milestone map[string]string `json:"milestone" doc:"Title of the milestone a merged change gets, by branch."`
+	// RequiredContexts are asked for besides those of required presubmits.
+	RequiredContexts []string `json:"required_contexts" doc:"Status contexts that must be green besides the required presubmits."`
+	BatchLimit       int      `json:"batch_limit" doc:"How many changes are tested and merged together at most; 1 tests each alone."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Labels that decide over merging.
+type Labels struct {
+	Require []string `json:"require" doc:"All of these must be there."`
+	Forbid  []string `json:"forbid" doc:"None of these may be there."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Build is what a release is made of.
+type Build struct {
+	Command   []string          `json:"command" doc:"Program and arguments that build one platform into $OUTPUT, instead of go build; GOOS and GOARCH are set."`
+	Go        Go                `json:"go" doc:"How go build is called."`
+	Env       map[string]string `json:"env" doc:"Environment of the build command."`
+	Platforms []string          `json:"platforms" doc:"What to build for, each GOOS/GOARCH or GOOS/GOARCH/VARIANT."`
+	Files     []string          `json:"files" doc:"Files that go into each archive beside the programs; one that does not exist is left out."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Go is how go build is called.
+type Go struct {
+	Main    []string          `json:"main" doc:"Main packages to build, such as ./cmd/halyard. All of the module if empty."`
+	Name    string            `json:"name" doc:"First part of the archives' names. The project's name if empty."`
+	Ldflags string            `json:"ldflags" placeholder:"version,tag,commit,date" doc:"Linker flags; {version}, {tag}, {commit} and {date} are filled in."`
+	Env     map[string]string `json:"env" doc:"Environment of go build, such as CGO_ENABLED."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Release says how releases are named, judged and told of.
+type Release struct {
+	TagPrefix     string   `json:"tag_prefix" doc:"What stands before the version in a tag."`
+	BranchPattern string   `json:"branch_pattern" placeholder:"major,minor" doc:"Name of the branch that a minor version's releases are cut from."`
+	Changelog     string   `json:"changelog" placeholder:"major,minor" doc:"File that collects the notes of a minor version's releases."`
+	Gates         Gates    `json:"gates" doc:"What must hold before a release is cut."`
+	Announce      Announce `json:"announce" doc:"The announcement."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Gates are what must hold before a release is cut.
+type Gates struct {
+	Green     []string   `json:"green" doc:"Jobs whose newest results must be green. All postsubmits and periodics of the branch if empty."`
+	Runs      int        `json:"runs" doc:"How many results in a row must be green."`
+	Rehearsal string     `json:"rehearsal" enum:"required,optional" doc:"Whether a mock of the same commit must have succeeded."`
+	Approvals []Approval `json:"approvals" doc:"Who must agree; one of each role is enough."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Approval is one role whose agreement a release needs.
+type Approval struct {
+	Role   string   `json:"role" doc:"What the people are to the project, such as release manager."`
+	Logins []string `json:"logins" doc:"Accounts that hold the role."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Announce is the announcement of a release.
+type Announce struct {
+	To       []string `json:"to" doc:"Mail addresses."`
+	From     string   `json:"from" doc:"Sender's mail address."`
+	Subject  string   `json:"subject" placeholder:"name,version,tag,date" doc:"Subject of the mail."`
+	Template string   `json:"template" doc:"File in this repository that the text is made from. A built-in one if empty."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Grid says how test results are shown.
+type Grid struct {
+	Dashboards []Dashboard `json:"dashboards" doc:"Dashboards besides those that jobs name in their annotations."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// Dashboard is a page of jobs' results.
+type Dashboard struct {
+	Name        string   `json:"name" doc:"Title of the page."`
+	Description string   `json:"description" doc:"What belongs here."`
+	Jobs        []string `json:"jobs" doc:"Jobs shown, each as a tab."`
+
+	Lines strict.Lines `json:"-"`
+}
+
+// defaults is a project whose file says nothing.
+func defaults() Project {
+	return Project{
+		Project: Identity{DefaultBranch: "main"},
+		Jobs:    Jobs{Files: []string{".prow.yaml"}},
+		Merge: Merge{
+			Method: "merge",
+			Labels: Labels{
+				Require: []string{"lgtm", "approved"},
+				Forbid:  []string{"do-not-merge/hold", "do-not-merge/work-in-progress", "needs-rebase"},
+			},
+			BatchLimit: 5,
+		},
+		Build: Build{
+			Go:        Go{Ldflags: "-s -w"},
+			Platforms: []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"},
+			Files:     []string{"LICENSE", "README.md"},
+		},
+		Release: Release{
+			TagPrefix:     "v",
+			BranchPattern: "release-{major}.{minor}",
+			Changelog:     "CHANGELOG/CHANGELOG-{major}.{minor}.md",
+			Gates:         Gates{Runs: 1, Rehearsal: "required"},
+			Announce:      Announce{Subject: "{name} {version} is out"},
+		},
+	}
+}
