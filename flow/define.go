@@ -28,9 +28,8 @@ type Definition struct {
 // node is a step with its types erased: everything crosses as JSON.
 type node struct {
 	name, title string
-	role        string // of an approval; empty for a step
+	approval    bool
 	deps        []int
-	data        []int // deps whose output is part of the input
 	input       func(values) (json.RawMessage, error)
 	look        func(context.Context, json.RawMessage) (json.RawMessage, bool, error)
 	act         func(context.Context, json.RawMessage) (json.RawMessage, error)
@@ -125,17 +124,18 @@ func (d *Definition) Check() error {
 
 // StepInfo describes a step before anything runs.
 type StepInfo struct {
-	Name  string
-	Title string
-	Role  string   // who must approve; empty for a step that works
-	After []string // steps that come first
+	Name  string `json:"name"`
+	Title string `json:"title"`
+	// Approval says that the step waits for people instead of working.
+	Approval bool     `json:"approval,omitempty"`
+	After    []string `json:"after,omitempty"` // steps that come first
 }
 
 // Steps lists the whole flow in an order it can run in.
 func (d *Definition) Steps() []StepInfo {
 	infos := make([]StepInfo, len(d.steps))
 	for i, n := range d.steps {
-		infos[i] = StepInfo{Name: n.name, Title: n.title, Role: n.role}
+		infos[i] = StepInfo{Name: n.name, Title: n.title, Approval: n.approval}
 		for _, dep := range n.deps {
 			infos[i].After = append(infos[i].After, d.steps[dep].name)
 		}
@@ -204,14 +204,12 @@ func Add[In, Out any](d *Definition, s Step[In, Out], input Value[In], after ...
 	return put[Out](d, n, encodeInput(input), append([]Dependency{input}, after...)...)
 }
 
-// AwaitApproval puts a halt into the flow, until somebody with the role
-// approves. Whether a person has a role is for the caller of Engine.Approve.
-func AwaitApproval(d *Definition, name, title, role string, after ...Dependency) Value[Approval] {
-	if role == "" {
-		d.fail("approval %s names no role", name)
-	}
-	n := &node{name: name, title: title, role: role, idempotent: true}
-	return put[Approval](d, n, encodeInput(Const(d, Nothing{})), after...)
+// AwaitApproval puts a halt into the flow, until each of the roles has
+// approved; without any role it is skipped. Whether a person has a role is for
+// the caller of Engine.Approve. The approvals come in the order of the roles.
+func AwaitApproval(d *Definition, name, title string, roles Value[[]string], after ...Dependency) Value[[]Approval] {
+	n := &node{name: name, title: title, approval: true, idempotent: true}
+	return put[[]Approval](d, n, encodeInput(roles), append([]Dependency{roles}, after...)...)
 }
 
 func encodeInput[In any](input Value[In]) func(values) (json.RawMessage, error) {

@@ -69,9 +69,6 @@ func TestCheckFindsMistakes(t *testing.T) {
 		{"a hidden field", func(d *flow.Definition) {
 			flow.Add(d, step[int, hidden]("a"), flow.Param[int](d))
 		}, "field b of flow_test.hidden is not exported"},
-		{"an approval by nobody", func(d *flow.Definition) {
-			flow.AwaitApproval(d, "go", "Go", "")
-		}, "names no role"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -102,12 +99,12 @@ func TestStepsAreKnownUpFront(t *testing.T) {
 	b := flow.Add(d, step[int, int]("b"), p)
 	sum := flow.Combine4(a, b, p, flow.Const(d, 4), func(a, b, p, four int) int { return a + b + p + four })
 	c := flow.Add(d, step[int, int]("c"), flow.Map(sum, func(n int) int { return -n }))
-	flow.AwaitApproval(d, "go", "Approval", "host", c, a)
+	flow.AwaitApproval(d, "go", "Approval", flow.Const(d, []string{"host"}), c, a)
 	want := []flow.StepInfo{
 		{Name: "a", Title: "Step a"},
 		{Name: "b", Title: "Step b"},
 		{Name: "c", Title: "Step c", After: []string{"a", "b"}},
-		{Name: "go", Title: "Approval", Role: "host", After: []string{"a", "c"}},
+		{Name: "go", Title: "Approval", Approval: true, After: []string{"a", "c"}},
 	}
 	if diff := cmp.Diff(want, d.Steps()); diff != "" {
 		t.Error(diff)

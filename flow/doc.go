@@ -11,7 +11,7 @@
 //	who := flow.Param[string](d)
 //	text := flow.Add(d, flow.Step[string, string]{Name: "compose", Title: "Compose the greeting",
 //		Idempotent: true, Act: compose}, who)
-//	ok := flow.AwaitApproval(d, "approve", "Approval by the host", "host", text)
+//	ok := flow.AwaitApproval(d, "approve", "Approval by the host", flow.Const(d, []string{"host"}), text)
 //	flow.Add(d, flow.Step[string, flow.Nothing]{Name: "send", Title: "Send it",
 //		Look: alreadySent, Act: send}, text, ok)
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -278,13 +279,13 @@ func (s *session) extendEvery() time.Duration { return orDefault(s.engine.Lease,
 // begin starts every step that is ready, as many as may run at once.
 func (s *session) begin(ctx context.Context) {
 	for i, n := range s.def.steps {
-		if ctx.Err() != nil || s.active >= orDefault(s.engine.Parallel, 4) {
+		if ctx.Err() != nil || s.failed != nil || s.active >= orDefault(s.engine.Parallel, 4) {
 			return
 		}
 		if !s.ready(i) {
 			continue
 		}
-		if n.role != "" {
+		if n.approval {
 			s.approval(ctx, i)
 			continue
 		}
@@ -309,24 +310,47 @@ func (s *session) ready(i int) bool {
 	return !slices.ContainsFunc(s.def.steps[i].deps, func(dep int) bool { return !s.history.steps[dep].done })
 }
 
-// approval asks, once, and takes the answer when it is there.
+// approval asks, once, and takes the answers when they are all there.
 func (s *session) approval(ctx context.Context, i int) {
 	n, h := s.def.steps[i], &s.history.steps[i]
-	if h.waiting == 0 {
-		seq, err := s.append(ctx, Entry{Step: n.name, Kind: EntryWaiting, Message: "for approval by a " + n.role})
+	if !h.waiting {
+		input, err := s.input(n)
+		if err == nil {
+			err = s.ask(ctx, n, h, input)
+		}
 		if err != nil {
+			s.begun[i] = true
+			s.take(result{index: i, err: err})
 			return
 		}
-		h.waiting = seq
 	}
-	if h.approval == nil {
+	given, all := inOrder(h.roles, h.given)
+	if !all {
 		return
 	}
-	if _, err := s.append(ctx, Entry{Step: n.name, Kind: EntryDone, Data: h.approval}); err == nil {
-		h.done, h.output = true, h.approval
-		// What waited for it may have been passed in this round already.
-		s.begin(ctx)
+	output, err := encode(given)
+	end := Entry{Step: n.name, Kind: EntryDone, Data: output}
+	if len(h.roles) == 0 {
+		end.Kind, end.Message = EntrySkipped, "nobody need approve"
 	}
+	if err == nil {
+		_, err = s.append(ctx, end)
+	}
+	s.begun[i] = true
+	s.take(result{index: i, output: output, err: err})
+	// What waited for it may have been passed in this round already.
+	s.begin(ctx)
+}
+
+func (s *session) ask(ctx context.Context, n *node, h *stepHistory, input json.RawMessage) error {
+	e := Entry{Step: n.name, Kind: EntryWaiting, Data: input}
+	h.waiting, h.roles = true, rolesOf(e)
+	if len(h.roles) == 0 {
+		return nil
+	}
+	e.Message = "for approval by " + strings.Join(h.roles, ", ")
+	_, err := s.append(ctx, e)
+	return err
 }
 
 func (s *session) take(r result) {
@@ -425,7 +449,7 @@ func (s *session) verdict() (State, error) {
 		return Failed, fmt.Errorf("%w: %w", ErrFailed, s.failed)
 	}
 	for i := range s.def.steps {
-		if s.ready(i) && s.def.steps[i].role != "" {
+		if s.ready(i) && s.def.steps[i].approval {
 			return Waiting, nil
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -138,12 +139,12 @@ func (e *Engine) Approve(ctx context.Context, d *Definition, id, step, role, act
 	}
 	s, ok := t.Step(step)
 	switch {
-	case !ok || s.Role == "":
+	case !ok || !s.Approval:
 		return fmt.Errorf("run %s has no approval step %q: %w", id, step, ErrNotWaiting)
 	case s.State != StepWaiting:
 		return fmt.Errorf("run %s does not wait for %s, which is %s: %w", id, step, s.State, ErrNotWaiting)
-	case s.Role != role:
-		return fmt.Errorf("%s must be approved by a %s, not by a %s: %w", step, s.Role, role, ErrNotWaiting)
+	case !slices.Contains(s.Roles, role):
+		return fmt.Errorf("%s must be approved by %s, not by %s: %w", step, strings.Join(s.Roles, ", "), role, ErrNotWaiting)
 	}
 	now := e.Now().UTC().Truncate(time.Second)
 	data, err := json.Marshal(Approval{Role: role, Actor: actor, Why: why, At: now})

@@ -341,8 +341,8 @@ func TestApproval(t *testing.T) {
 	e := newEngine(j)
 	d := flow.Define("ask", 1)
 	a := flow.Add(d, step[int, int]("first"), flow.Param[int](d))
-	ok := flow.AwaitApproval(d, "go", "Go ahead", "host", a)
-	flow.Add(d, step[flow.Approval, string]("last"), ok)
+	ok := flow.AwaitApproval(d, "go", "Go ahead", flow.Const(d, []string{"host", "lead"}), a)
+	flow.Add(d, step[[]flow.Approval, string]("last"), ok)
 	run := start(t, e, d, 0)
 	approve := func(step, role string) error {
 		return e.Approve(t.Context(), d, run.ID, step, role, "cho", "looks good")
@@ -361,15 +361,21 @@ func TestApproval(t *testing.T) {
 	if state, err := e.Drive(t.Context(), d, run.ID, flow.DriveOptions{}); err != nil || state != flow.Waiting {
 		t.Fatalf("driven again without an approval: %s, %v", state, err)
 	}
-	if err := approve("go", "host"); err != nil {
-		t.Fatal(err)
+	for _, role := range []string{"lead", "host"} {
+		if state, err := e.Drive(t.Context(), d, run.ID, flow.DriveOptions{}); err != nil || state != flow.Waiting {
+			t.Fatalf("before the %s approved: %s, %v", role, state, err)
+		}
+		if err := approve("go", role); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if state, err := e.Drive(t.Context(), d, run.ID, flow.DriveOptions{}); err != nil || state != flow.Succeeded {
 		t.Fatalf("%s, %v", state, err)
 	}
 	got, known, err := flow.Result(t.Context(), e, run.ID, ok)
-	if err != nil || !known || got != (flow.Approval{Role: "host", Actor: "cho", Why: "looks good", At: begin}) {
-		t.Errorf("the approval is %+v, %v, %v", got, known, err)
+	want := []flow.Approval{{Role: "host", Actor: "cho", Why: "looks good", At: begin}, {Role: "lead", Actor: "cho", Why: "looks good", At: begin}}
+	if err != nil || !known || !slices.Equal(got, want) {
+		t.Errorf("the approvals are %+v, %v, %v", got, known, err)
 	}
 }
 
@@ -393,7 +399,7 @@ func TestApprovalDuringReleaseIsNotLost(t *testing.T) {
 	j := &lateJournal{Memory: &flow.Memory{}}
 	e := newEngine(j)
 	d := flow.Define("ask", 1)
-	flow.Add(d, step[flow.Approval, int]("last"), flow.AwaitApproval(d, "go", "Go ahead", "host"))
+	flow.Add(d, step[[]flow.Approval, int]("last"), flow.AwaitApproval(d, "go", "Go ahead", flow.Const(d, []string{"host"})))
 	run := start(t, e, d, 0)
 	j.approve = func() {
 		if err := e.Approve(t.Context(), d, run.ID, "go", "host", "cho", ""); err != nil {

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"slices"
 )
 
 // history is what the entries of a run add up to.
@@ -17,8 +18,9 @@ type stepHistory struct {
 	open     bool            // begun, and neither done nor failed
 	done     bool
 	output   json.RawMessage
-	waiting  int64 // Seq of the entry that asked for approval
-	approval json.RawMessage
+	waiting  bool     // for approval
+	roles    []string // that must approve
+	given    []Approval
 }
 
 // replay reads entries, oldest first. Entries about steps the definition does
@@ -50,12 +52,44 @@ func (h *history) take(d *Definition, e Entry) {
 	case EntryFailed:
 		s.open = false
 	case EntryWaiting:
-		s.waiting = e.Seq
+		s.waiting, s.given = true, nil
+		s.roles = rolesOf(e)
 	case EntryApproval:
-		// One that was not asked for yet does not count.
-		if s.waiting > 0 && s.approval == nil {
-			s.approval = e.Data
-		}
+		s.given = accept(s.waiting, s.roles, s.given, e)
 	case EntryLooked, EntryProgress, EntryLog, EntryCancel, EntryState:
 	}
+}
+
+// rolesOf reads the roles an EntryWaiting asks for.
+func rolesOf(e Entry) []string {
+	var roles []string
+	if err := json.Unmarshal(e.Data, &roles); err != nil {
+		return nil // nobody asked can answer: the step goes on waiting
+	}
+	return roles
+}
+
+// accept adds a submitted approval to those given, if it was asked for by then
+// and is the first of its role.
+func accept(waiting bool, roles []string, given []Approval, e Entry) []Approval {
+	var a Approval
+	if !waiting || json.Unmarshal(e.Data, &a) != nil || !slices.Contains(roles, a.Role) ||
+		slices.ContainsFunc(given, func(b Approval) bool { return a.Role == b.Role }) {
+		return given
+	}
+	return append(given, a)
+}
+
+// inOrder returns the approvals in the order of the roles; false while some
+// role has not approved.
+func inOrder(roles []string, given []Approval) ([]Approval, bool) {
+	var all []Approval
+	for _, role := range roles {
+		i := slices.IndexFunc(given, func(a Approval) bool { return a.Role == role })
+		if i < 0 {
+			return nil, false
+		}
+		all = append(all, given[i])
+	}
+	return all, true
 }

@@ -216,7 +216,7 @@ func TestChangedDefinitionIsRefused(t *testing.T) {
 	define := func(version, factor int) *flow.Definition {
 		d := flow.Define("changing", version)
 		a := flow.Add(d, step[int, int]("a"), flow.Map(flow.Param[int](d), func(n int) int { return factor * n }))
-		flow.AwaitApproval(d, "go", "Go", "host", a)
+		flow.AwaitApproval(d, "go", "Go", flow.Const(d, []string{"host"}), a)
 		return d
 	}
 	e := newEngine(&flow.Memory{})

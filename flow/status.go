@@ -50,7 +50,8 @@ type StepStatus struct {
 	FinishedAt time.Time       `json:"finished_at,omitzero"`
 	Duration   time.Duration   `json:"duration"` // nanoseconds, up to now for one that goes on
 	Attempts   []AttemptStatus `json:"attempts,omitempty"`
-	Approval   *Approval       `json:"approval,omitempty"`
+	Roles      []string        `json:"roles,omitempty"`     // that must approve, once known
+	Approvals  []Approval      `json:"approvals,omitempty"` // given so far
 	Output     json.RawMessage `json:"output,omitempty"`
 }
 
@@ -130,12 +131,10 @@ func (s *StepStatus) take(e Entry) {
 	case EntryFailed:
 		s.fail(e)
 	case EntryWaiting:
-		s.State, s.Sentence, s.StartedAt = StepWaiting, e.Message, e.At
+		s.State, s.Sentence, s.StartedAt, s.Roles = StepWaiting, e.Message, e.At, rolesOf(e)
 	case EntryApproval:
-		var a Approval
-		if s.State == StepWaiting && s.Approval == nil && json.Unmarshal(e.Data, &a) == nil {
-			s.Approval = &a
-			s.Sentence = "approved by " + a.Actor
+		if s.Approvals = accept(s.State == StepWaiting, s.Roles, s.Approvals, e); len(s.Approvals) > 0 {
+			s.Sentence = approved(s.Approvals)
 		}
 	case EntryCancel, EntryState: // about the run
 	}
@@ -228,4 +227,12 @@ func (t Timeline) sentence(entries []Entry) string {
 		}
 	}
 	return fmt.Sprintf("%s, %s", t.Run.State, count)
+}
+
+func approved(given []Approval) string {
+	names := make([]string, len(given))
+	for i, a := range given {
+		names[i] = a.Actor + " as " + a.Role
+	}
+	return "approved by " + strings.Join(names, ", ")
 }

@@ -363,7 +363,7 @@ func engineRuns(t *testing.T, j flow.Journal) {
 	d := flow.Define("conformance", 1)
 	text := flow.Add(d, flow.Step[string, string]{Name: "compose", Title: "Compose", Idempotent: true,
 		Act: func(_ context.Context, who string) (string, error) { return "hello " + who, nil }}, flow.Param[string](d))
-	ok := flow.AwaitApproval(d, "approve", "Approval", "host", text)
+	ok := flow.AwaitApproval(d, "approve", "Approval", flow.Const(d, []string{"host"}), text)
 	last := flow.Add(d, flow.Step[string, string]{Name: "send", Title: "Send", Idempotent: true,
 		Act: func(_ context.Context, text string) (string, error) { return text + "!", nil }}, text, ok)
 	engine := func(owner string) *flow.Engine {
