@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"seaworthy/strict"
 )
 
 // Names of the files that Load reads.
@@ -21,21 +23,10 @@ const (
 	aliasesName = "OWNERS_ALIASES"
 )
 
-// Problem is an irregularity of an OWNERS or OWNERS_ALIASES file. The rest of
-// the file still counts unless the message says otherwise.
-type Problem struct {
-	File    string
-	Line    int // 1-based; 0 is the file as a whole
-	Message string
-}
-
-// String returns "file:line: message".
-func (p Problem) String() string {
-	if p.Line == 0 {
-		return fmt.Sprintf("%s: %s", p.File, p.Message)
-	}
-	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Message)
-}
+// Problem is an irregularity of an OWNERS or OWNERS_ALIASES file. A warning
+// leaves the rest of the file standing; otherwise the file, or the list the
+// problem is about, counts for nothing.
+type Problem = strict.Problem
 
 // Load reads OWNERS files, given by their slash path in the repository, and the
 // root's OWNERS_ALIASES. Files of other names are passed over. It never fails:
@@ -50,7 +41,7 @@ func Load(files map[string][]byte) (*Owners, []Problem) {
 	for _, name := range names {
 		if clean := cleanPath(name); path.Base(clean) == aliasesName {
 			if clean != aliasesName {
-				l.problem(clean, 0, "only the %s file at the root of the repository is read; move its aliases there", aliasesName)
+				l.reject(clean, 0, "only the %s file at the root of the repository is read; move its aliases there", aliasesName)
 				continue
 			}
 			l.loadAliases(clean, files[name])
@@ -75,7 +66,13 @@ type loader struct {
 	problems []Problem
 }
 
-func (l *loader) problem(file string, line int, format string, args ...any) {
+// warn reports what leaves the rest of the file standing.
+func (l *loader) warn(file string, line int, format string, args ...any) {
+	l.problems = append(l.problems, Problem{File: file, Line: line, Message: fmt.Sprintf(format, args...), Warning: true})
+}
+
+// reject reports what makes a file, or one list of it, count for nothing.
+func (l *loader) reject(file string, line int, format string, args ...any) {
 	l.problems = append(l.problems, Problem{File: file, Line: line, Message: fmt.Sprintf(format, args...)})
 }
 
@@ -86,24 +83,24 @@ func (l *loader) document(file string, content []byte) *yaml.Node {
 	var doc yaml.Node
 	err := dec.Decode(&doc)
 	if errors.Is(err, io.EOF) {
-		l.problem(file, 0, "is empty; it says nothing")
+		l.warn(file, 0, "is empty; it says nothing")
 		return nil
 	}
 	if err != nil {
-		l.problem(file, yamlLine(err), "is not YAML, so nothing in it counts: %v", err)
+		l.reject(file, yamlLine(err), "is not YAML, so nothing in it counts: %v", err)
 		return nil
 	}
 	var next yaml.Node
 	if err := dec.Decode(&next); !errors.Is(err, io.EOF) {
-		l.problem(file, next.Line, "has more after the first YAML document; only the first counts")
+		l.warn(file, next.Line, "has more after the first YAML document; only the first counts")
 	}
 	root := resolve(doc.Content[0])
 	switch {
 	case root.Kind == yaml.ScalarNode && root.Tag == "!!null":
-		l.problem(file, 0, "is empty; it says nothing")
+		l.warn(file, 0, "is empty; it says nothing")
 		return nil
 	case root.Kind != yaml.MappingNode:
-		l.problem(file, root.Line, "is not a mapping of keys such as approvers:, so nothing in it counts")
+		l.reject(file, root.Line, "is not a mapping of keys such as approvers:, so nothing in it counts")
 		return nil
 	}
 	return root
@@ -147,7 +144,7 @@ func (l *loader) entries(file string, m *yaml.Node) []entry {
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		e := entry{key: m.Content[i].Value, line: m.Content[i].Line, value: resolve(m.Content[i+1])}
 		if first, ok := at[e.key]; ok {
-			l.problem(file, e.line, "gives %q a second time (first on line %d); only the last one counts", e.key, out[first].line)
+			l.warn(file, e.line, "gives %q a second time (first on line %d); only the last one counts", e.key, out[first].line)
 			out[first] = e
 			continue
 		}
@@ -165,10 +162,10 @@ func (l *loader) loadAliases(file string, content []byte) {
 	for _, e := range l.entries(file, root) {
 		switch {
 		case e.key != "aliases":
-			l.problem(file, e.line, "has the unknown key %q; aliases stand below the key aliases:", e.key)
+			l.warn(file, e.line, "has the unknown key %q; aliases stand below the key aliases:", e.key)
 		case isNull(e.value):
 		case e.value.Kind != yaml.MappingNode:
-			l.problem(file, e.line, "aliases: must map each alias to a list of logins; nothing in it counts")
+			l.reject(file, e.line, "aliases: must map each alias to a list of logins; nothing in it counts")
 		default:
 			for _, a := range l.entries(file, e.value) {
 				l.aliases[normLogin(a.key)] = l.members(file, a)
@@ -178,7 +175,7 @@ func (l *loader) loadAliases(file string, content []byte) {
 	for _, e := range slices.Sorted(maps.Keys(l.aliases)) {
 		for _, member := range l.aliases[e] {
 			if _, nested := l.aliases[member]; nested {
-				l.problem(file, 0, "alias %q contains the alias %q; aliases are not expanded inside aliases, so list its people", e, member)
+				l.warn(file, 0, "alias %q contains the alias %q; aliases are not expanded inside aliases, so list its people", e, member)
 			}
 		}
 	}
@@ -190,7 +187,7 @@ func (l *loader) members(file string, a entry) []string {
 	if a.value.Kind != yaml.MappingNode {
 		return l.logins(file, a)
 	}
-	l.problem(file, a.line, "alias %q is a mapping; write a list in brackets: [ann, bob]", a.key)
+	l.warn(file, a.line, "alias %q is a mapping; write a list in brackets: [ann, bob]", a.key)
 	var out []string
 	for _, m := range l.entries(file, a.value) {
 		out = append(out, normLogin(m.key))
@@ -214,7 +211,7 @@ func (l *loader) loadOwners(file string, content []byte) (ownersDir, bool) {
 		case "filters":
 			filters = &e
 		case "no_parent_owners", "auto_approve_unowned_subfolders":
-			l.problem(file, e.line, "%s has no effect here; it belongs below options:", e.key)
+			l.warn(file, e.line, "%s has no effect here; it belongs below options:", e.key)
 		default:
 			l.people(file, e, &simple)
 		}
@@ -224,12 +221,12 @@ func (l *loader) loadOwners(file string, content []byte) (ownersDir, bool) {
 	case named:
 		dir.rules = []rule{simple}
 		if filters != nil {
-			l.problem(file, filters.line, "filters: is ignored because people or labels are listed beside it; move those into the filter %q", ".*")
+			l.warn(file, filters.line, "filters: is ignored because people or labels are listed beside it; move those into the filter %q", ".*")
 		}
 	case filters != nil:
 		dir.rules = l.filters(file, *filters)
 	case !dir.noParentOwners && !dir.autoApproveUnowned:
-		l.problem(file, 0, "names no approver, reviewer or label; it has no effect")
+		l.warn(file, 0, "names no approver, reviewer or label; it has no effect")
 	}
 	return dir, true
 }
@@ -238,7 +235,7 @@ func (l *loader) loadOwners(file string, content []byte) (ownersDir, bool) {
 // not anchored and is matched on the path below the file's folder.
 func (l *loader) filters(file string, e entry) []rule {
 	if e.value.Kind != yaml.MappingNode {
-		l.problem(file, e.line, "filters: must map patterns to lists of people; nothing in it counts")
+		l.reject(file, e.line, "filters: must map patterns to lists of people; nothing in it counts")
 		return nil
 	}
 	var rules []rule
@@ -247,13 +244,13 @@ func (l *loader) filters(file string, e entry) []rule {
 		if f.key != ".*" {
 			re, err := regexp.Compile(f.key)
 			if err != nil {
-				l.problem(file, f.line, "filter %q is not a regular expression and is left out: %v", f.key, err)
+				l.reject(file, f.line, "filter %q is not a regular expression and is left out: %v", f.key, err)
 				continue
 			}
 			r.match = re
 		}
 		if f.value.Kind != yaml.MappingNode {
-			l.problem(file, f.line, "filter %q has no lists of people below it", f.key)
+			l.reject(file, f.line, "filter %q has no lists of people below it", f.key)
 			continue
 		}
 		for _, list := range l.entries(file, f.value) {
@@ -278,7 +275,7 @@ func (l *loader) people(file string, e entry, r *rule) {
 	case "emeritus_approvers", "emeritus_reviewers":
 		// Honour to those who left; they decide nothing.
 	default:
-		l.problem(file, e.line, "has the unknown key %q, which has no effect%s", e.key, didYouMean(e.key))
+		l.warn(file, e.line, "has the unknown key %q, which has no effect%s", e.key, didYouMean(e.key))
 	}
 }
 
@@ -304,7 +301,7 @@ func (l *loader) options(file string, e entry, dir *ownersDir) {
 		return
 	}
 	if e.value.Kind != yaml.MappingNode {
-		l.problem(file, e.line, "options: must hold keys such as no_parent_owners: true; nothing in it counts")
+		l.reject(file, e.line, "options: must hold keys such as no_parent_owners: true; nothing in it counts")
 		return
 	}
 	for _, opt := range l.entries(file, e.value) {
@@ -315,11 +312,11 @@ func (l *loader) options(file string, e entry, dir *ownersDir) {
 		case "auto_approve_unowned_subfolders":
 			target = &dir.autoApproveUnowned
 		default:
-			l.problem(file, opt.line, "has the unknown option %q, which has no effect", opt.key)
+			l.warn(file, opt.line, "has the unknown option %q, which has no effect", opt.key)
 			continue
 		}
 		if err := opt.value.Decode(target); err != nil {
-			l.problem(file, opt.line, "option %s must be true or false, not %q", opt.key, opt.value.Value)
+			l.warn(file, opt.line, "option %s must be true or false, not %q", opt.key, opt.value.Value)
 		}
 	}
 }
@@ -334,13 +331,13 @@ func (l *loader) logins(file string, e entry) []string {
 	for _, s := range l.scalars(file, e) {
 		norm := normLogin(s.Value)
 		if strings.HasPrefix(s.Value, "@") {
-			l.problem(file, s.Line, "%s: write %q without the @", e.key, s.Value)
+			l.warn(file, s.Line, "%s: write %q without the @", e.key, s.Value)
 		}
 		if !login.MatchString(norm) {
-			l.problem(file, s.Line, "%s: %q cannot be a login", e.key, s.Value)
+			l.warn(file, s.Line, "%s: %q cannot be a login", e.key, s.Value)
 		}
 		if slices.Contains(out, norm) {
-			l.problem(file, s.Line, "%s: %q is listed twice", e.key, s.Value)
+			l.warn(file, s.Line, "%s: %q is listed twice", e.key, s.Value)
 			continue
 		}
 		out = append(out, norm)
@@ -368,9 +365,9 @@ func (l *loader) scalars(file string, e entry) []*yaml.Node {
 	case e.value.Kind == yaml.SequenceNode:
 		items = e.value.Content
 	case e.value.Kind == yaml.ScalarNode:
-		l.problem(file, e.line, "%s is a single value; write a list with one \"- %s\"", e.key, e.value.Value)
+		l.warn(file, e.line, "%s is a single value; write a list with one \"- %s\"", e.key, e.value.Value)
 	default:
-		l.problem(file, e.line, "%s must be a list; nothing in it counts", e.key)
+		l.reject(file, e.line, "%s must be a list; nothing in it counts", e.key)
 		return nil
 	}
 	var out []*yaml.Node
@@ -378,9 +375,9 @@ func (l *loader) scalars(file string, e entry) []*yaml.Node {
 		item = resolve(item)
 		switch {
 		case isNull(item) || strings.TrimSpace(item.Value) == "" && item.Kind == yaml.ScalarNode:
-			l.problem(file, item.Line, "%s has an empty entry", e.key)
+			l.warn(file, item.Line, "%s has an empty entry", e.key)
 		case item.Kind != yaml.ScalarNode:
-			l.problem(file, item.Line, "%s has an entry that is not a plain name; it is left out", e.key)
+			l.warn(file, item.Line, "%s has an entry that is not a plain name; it is left out", e.key)
 		default:
 			out = append(out, item)
 		}
