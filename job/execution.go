@@ -109,16 +109,19 @@ type ExecutionFilter struct {
 // Spec is what an executor needs of a job: its one container, in the terms of
 // a pod, and how long it may take.
 type Spec struct {
-	Image       string            `json:"image,omitempty"`
-	Command     []string          `json:"command,omitempty"`
-	Args        []string          `json:"args,omitempty"`
-	Env         []EnvVar          `json:"env,omitempty"`
-	WorkingDir  string            `json:"workingDir,omitempty"`
-	Timeout     time.Duration     `json:"timeout,omitempty"`      // 2 h when zero
-	GracePeriod time.Duration     `json:"grace_period,omitempty"` // 15 s when zero
-	PathAlias   string            `json:"path_alias,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	Annotations map[string]string `json:"annotations,omitempty"`
+	Image       string        `json:"image,omitempty"`
+	Command     []string      `json:"command,omitempty"`
+	Args        []string      `json:"args,omitempty"`
+	Env         []EnvVar      `json:"env,omitempty"`
+	WorkingDir  string        `json:"workingDir,omitempty"`
+	Timeout     time.Duration `json:"timeout,omitempty"`      // 2 h when zero
+	GracePeriod time.Duration `json:"grace_period,omitempty"` // 15 s when zero
+	PathAlias   string        `json:"path_alias,omitempty"`
+	// MaxConcurrency is how many executions of the job may run at once; zero
+	// is no limit.
+	MaxConcurrency int               `json:"max_concurrency,omitempty"`
+	Labels         map[string]string `json:"labels,omitempty"`
+	Annotations    map[string]string `json:"annotations,omitempty"`
 }
 
 // EnvVar is one environment variable of a job.

@@ -1,0 +1,296 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"seaworthy/job"
+	"seaworthy/job/exec"
+)
+
+// aborted ends an execution's context when somebody wants it to end.
+type aborted struct{ why string }
+
+func (a aborted) Error() string { return a.why }
+
+// errLeaseLost ends an execution's context when it is no longer ours.
+var errLeaseLost = errors.New("the lease on the execution was lost")
+
+// Execute runs an execution to its end: claim, lay out, run, upload, report,
+// record. It returns ErrBusy, wrapped, if it cannot run now. After any other
+// error it takes up where it left off when called again; what the program
+// produced is not lost. Execute of an execution that is over reports its
+// status once more, for a worker may have died before it did.
+func (s *Service) Execute(ctx context.Context, id string) error {
+	runCtx, leave, entered := s.enter(ctx, id)
+	if !entered {
+		return fmt.Errorf("execution %s runs already: %w", id, ErrBusy)
+	}
+	defer leave()
+	e, err := s.o.Store.Execution(ctx, id)
+	if err != nil {
+		return fmt.Errorf("executing %s: %w", id, err)
+	}
+	switch {
+	case e.State.Final():
+		err = s.report(ctx, e)
+	case e.State == job.Pending && e.Owner == s.o.Owner:
+		err = s.resume(ctx, e)
+	default:
+		err = s.claimAndRun(ctx, runCtx, e)
+	}
+	if err != nil {
+		return fmt.Errorf("executing %s of %s: %w", id, e.Job, err)
+	}
+	return nil
+}
+
+// enter registers an execution as running here, unless it is. The context is
+// cancelled by Abort; leave must be called.
+func (s *Service) enter(ctx context.Context, id string) (_ context.Context, leave func(), ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running[id] != nil {
+		return nil, nil, false
+	}
+	runCtx, cancel := context.WithCancelCause(ctx)
+	s.running[id] = cancel
+	return runCtx, func() {
+		s.mu.Lock()
+		delete(s.running, id)
+		s.mu.Unlock()
+		cancel(nil)
+		s.o.Notify(Topic(id))
+	}, true
+}
+
+func (s *Service) claimAndRun(ctx, runCtx context.Context, e job.Execution) error {
+	lapsed := e.State == job.Pending
+	e, ok, err := s.claim(ctx, e)
+	switch {
+	case err != nil:
+		return err
+	case !ok && e.State.Final():
+		return s.report(ctx, e)
+	case !ok:
+		return fmt.Errorf("held by %s until %s: %w", e.Owner, e.LeaseUntil.UTC().Format(time.RFC3339), ErrBusy)
+	case lapsed:
+		return s.resume(ctx, e)
+	}
+	e.Description = "Job running."
+	if err := s.report(ctx, e); err != nil {
+		// The forge shows a pending status since the execution was created;
+		// this one only says it better.
+		s.o.Log.WarnContext(ctx, "a job runs without a status saying so", "execution", e.ID, "error", err)
+	}
+	s.o.Notify(Topic(e.ID))
+	o, err := s.run(ctx, runCtx, e)
+	if err != nil {
+		return err
+	}
+	return s.finish(ctx, e, o)
+}
+
+// claim takes the lease, unless as many of the job run as may. Workers in
+// other processes count for themselves, so two of them may pass by one.
+func (s *Service) claim(ctx context.Context, e job.Execution) (job.Execution, bool, error) {
+	s.claims.Lock()
+	defer s.claims.Unlock()
+	now := s.o.Now()
+	if limit := e.Spec.MaxConcurrency; limit > 0 && e.State == job.Triggered {
+		pending, err := s.o.Store.Executions(ctx, job.ExecutionFilter{Job: e.Job, States: []job.State{job.Pending}})
+		if err != nil {
+			return e, false, fmt.Errorf("counting what runs: %w", err)
+		}
+		running := 0
+		for _, p := range pending {
+			if p.LeaseUntil.After(now) {
+				running++
+			}
+		}
+		if running >= limit {
+			return e, false, fmt.Errorf("max_concurrency is %d: %w", limit, ErrBusy)
+		}
+	}
+	return s.o.Store.ClaimExecution(ctx, e.ID, s.o.Owner, now, now.Add(s.o.Lease))
+}
+
+// run runs the program and keeps what it produced in the spool.
+func (s *Service) run(ctx, runCtx context.Context, e job.Execution) (outcome, error) {
+	spool, err := s.newSpool(e)
+	if err != nil {
+		return outcome{}, err
+	}
+	if err := s.publishStart(ctx, e); err != nil {
+		// It is written once more with everything else.
+		s.o.Log.WarnContext(ctx, "started.json comes later", "execution", e.ID, "error", err)
+	}
+	keepCtx, cancel := context.WithCancelCause(runCtx)
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		s.keepLease(keepCtx, e, cancel)
+	}()
+	env := append(job.Env(e), e.Spec.Env...)
+	request := exec.Request{Execution: e}
+	for _, v := range s.o.Secrets(e) {
+		env = append(env, v)
+		request.Secrets = append(request.Secrets, v.Value)
+	}
+	request.Env = env
+	result, err := s.o.Executor.Run(keepCtx, request, spool)
+	cause := context.Cause(keepCtx)
+	cancel(nil)
+	<-kept
+	if cerr := spool.Close(); err == nil && cerr != nil {
+		err = cerr
+	}
+	return s.conclude(ctx, e, spool, result, cause, err)
+}
+
+// conclude makes an outcome of what the executor said, and writes it down: from
+// here on the program is not run again.
+func (s *Service) conclude(ctx context.Context, e job.Execution, spool *spool, r exec.Result, cause, err error) (outcome, error) {
+	var wanted aborted
+	o := outcome{Result: r, StartedAt: e.StartedAt, FinishedAt: s.o.Now()}
+	switch {
+	case errors.As(cause, &wanted):
+		o.Result.State, o.Description = job.Aborted, "Job aborted: "+wanted.why+"."
+	case errors.Is(cause, errLeaseLost):
+		return o, errors.Join(errLeaseLost, spool.remove())
+	case ctx.Err() != nil && (err != nil || r.State == job.Aborted):
+		return o, fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	case err != nil:
+		o.Result.State, o.Result.ExitCode = job.Errored, -1
+		o.Description = "Job could not be run: " + err.Error()
+		s.o.Log.ErrorContext(ctx, "the executor failed", "execution", e.ID, "error", err)
+	default:
+		o.Description = describe(r)
+	}
+	return o, spool.conclude(o)
+}
+
+func describe(r exec.Result) string {
+	switch {
+	case r.State == job.Success:
+		return "Job succeeded."
+	case r.State == job.Aborted:
+		return "Job aborted."
+	case r.State == job.Errored:
+		return "Job could not be run: " + r.Message
+	case r.TimedOut:
+		return "Job failed: " + r.Message
+	}
+	return "Job failed."
+}
+
+// keepLease extends the lease until ctx ends, and cancels the run when the
+// execution was aborted or taken by another worker.
+func (s *Service) keepLease(ctx context.Context, e job.Execution, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(s.o.Lease / 3)
+	defer tick.Stop()
+	until := e.LeaseUntil
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		next := s.o.Now().Add(s.o.Lease)
+		err := s.o.Store.ExtendExecution(ctx, e.ID, s.o.Owner, next)
+		if err == nil {
+			until = next
+			continue
+		}
+		now, rerr := s.o.Store.Execution(ctx, e.ID)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case rerr == nil && now.State == job.Aborted:
+			cancel(aborted{why: reason(now)})
+		case rerr == nil && (now.State.Final() || now.Owner != s.o.Owner), !s.o.Now().Before(until):
+			cancel(errLeaseLost)
+		default:
+			s.o.Log.WarnContext(ctx, "the lease was not extended", "execution", e.ID, "error", err)
+		}
+	}
+}
+
+// finish tells everybody how an execution ended. Each part may be done again,
+// and recording it as finished comes last, so that a failure of any part is
+// found and made good.
+func (s *Service) finish(ctx context.Context, e job.Execution, o outcome) error {
+	e.State, e.Description = o.Result.State, clip(o.Description, maxDescription)
+	e.StartedAt, e.FinishedAt = o.StartedAt, o.FinishedAt
+	spool := s.spoolOf(e.ID)
+	if err := s.publish(ctx, e, o, spool); err != nil {
+		return fmt.Errorf("uploading the results: %w", err)
+	}
+	if err := s.report(ctx, e); err != nil {
+		return err
+	}
+	e.Owner = s.o.Owner
+	if err := s.record(ctx, e); err != nil {
+		return err
+	}
+	s.o.Notify(Topic(e.ID))
+	return spool.remove()
+}
+
+// record stores the final state. An execution that is over already stays as
+// it is.
+func (s *Service) record(ctx context.Context, e job.Execution) error {
+	err := s.o.Store.FinishExecution(ctx, e)
+	if err == nil {
+		return nil
+	}
+	if now, rerr := s.o.Store.Execution(ctx, e.ID); rerr == nil && now.State.Final() {
+		return nil
+	}
+	return fmt.Errorf("recording the end: %w", err)
+}
+
+// Abort ends an execution that is not over. One that runs in this process ends
+// as soon as its program does; one that runs in another, when that next
+// extends its lease.
+func (s *Service) Abort(ctx context.Context, id, why string) error {
+	s.mu.Lock()
+	cancel := s.running[id]
+	s.mu.Unlock()
+	if cancel != nil {
+		cancel(aborted{why})
+		return nil
+	}
+	e, err := s.o.Store.Execution(ctx, id)
+	if err != nil {
+		return fmt.Errorf("aborting execution %s: %w", id, err)
+	}
+	if e.State.Final() {
+		return nil
+	}
+	if _, ended, err := s.spoolOf(id).outcome(); err == nil && ended {
+		return nil // only telling everybody is left to do
+	}
+	held := e.State == job.Pending && e.LeaseUntil.After(s.o.Now()) && e.Owner != s.o.Owner
+	now := s.o.Now()
+	e.State, e.Description, e.FinishedAt, e.Owner = job.Aborted, clip(abortPrefix+why+".", maxDescription), now, ""
+	if !held {
+		if e.StartedAt.IsZero() {
+			e.StartedAt = now
+		}
+		o := outcome{Result: exec.Result{State: job.Aborted, ExitCode: -1}, Description: e.Description, StartedAt: e.StartedAt, FinishedAt: now}
+		if err := s.publish(ctx, e, o, s.spoolOf(id)); err != nil {
+			return fmt.Errorf("aborting execution %s: uploading its results: %w", id, err)
+		}
+		if err := s.report(ctx, e); err != nil {
+			return fmt.Errorf("aborting execution %s: %w", id, err)
+		}
+	}
+	if err := s.record(ctx, e); err != nil {
+		return fmt.Errorf("aborting execution %s: %w", id, err)
+	}
+	s.o.Notify(Topic(id))
+	return nil
+}

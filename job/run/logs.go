@@ -1,0 +1,91 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+
+	"seaworthy/job"
+)
+
+// Logs reads an execution's log from an offset in bytes; a negative one counts
+// from the end. The size is that of the whole log now. It is live if more may
+// follow: ask again from the size on when Topic is notified. An execution that
+// waits, or runs in another process, has an empty live log. ErrNoLog if
+// nothing is kept.
+func (s *Service) Logs(ctx context.Context, id string, offset int64) (r io.ReadCloser, size int64, live bool, err error) {
+	e, err := s.o.Store.Execution(ctx, id)
+	if err != nil {
+		return nil, 0, false, fmt.Errorf("reading the log of %s: %w", id, err)
+	}
+	live = !e.State.Final()
+	if live {
+		r, size, err = s.liveLog(e, offset)
+	} else {
+		r, size, err = s.storedLog(ctx, e, offset)
+	}
+	if err != nil {
+		return nil, 0, false, fmt.Errorf("reading the log of execution %s: %w", id, err)
+	}
+	return r, size, live, nil
+}
+
+func (s *Service) liveLog(e job.Execution, offset int64) (io.ReadCloser, int64, error) {
+	f, err := s.spoolOf(e.ID).openLog()
+	if errors.Is(err, fs.ErrNotExist) {
+		return io.NopCloser(eof{}), 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = f.Seek(from(offset, size), io.SeekStart)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	// What is written from now on is for the next call, so that the size is
+	// where this one ends.
+	return limited{io.LimitReader(f, size-from(offset, size)), f}, size, nil
+}
+
+func (s *Service) storedLog(ctx context.Context, e job.Execution, offset int64) (io.ReadCloser, int64, error) {
+	key := path.Join(e.Path, "build-log.txt")
+	attrs, err := s.o.Bucket.Attributes(ctx, key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return nil, 0, ErrNoLog
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	var r *blob.Reader
+	r, err = s.o.Bucket.NewRangeReader(ctx, key, from(offset, attrs.Size), -1, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	return r, attrs.Size, nil
+}
+
+// from turns an offset as callers give it into one within the log.
+func from(offset, size int64) int64 {
+	if offset < 0 {
+		offset += size
+	}
+	return max(0, min(offset, size))
+}
+
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
+type limited struct {
+	io.Reader
+	io.Closer
+}
