@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -38,6 +39,7 @@ type DB struct {
 	write   *sql.DB
 	read    *sql.DB
 	now     func() time.Time
+	commits commits
 }
 
 // Open opens the database that the URL names. It does not create tables: call
@@ -111,11 +113,17 @@ func (db *DB) writeOnce(ctx context.Context, fn func(*sql.Tx) error) (err error)
 	if err != nil {
 		return fmt.Errorf("beginning a transaction on %s: %w", db.where, explainSQLite(err))
 	}
+	db.commits.begin(tx)
 	defer func() {
+		after := db.commits.end(tx)
 		if err != nil {
 			// The cause is in err; a rollback fails only when the connection is
 			// gone, and then nothing was written either.
 			_ = tx.Rollback()
+			return
+		}
+		for _, f := range after {
+			f()
 		}
 	}()
 	if err := fn(tx); err != nil {
@@ -125,6 +133,43 @@ func (db *DB) writeOnce(ctx context.Context, fn func(*sql.Tx) error) (err error)
 		return fmt.Errorf("committing to %s: %w", db.where, explainSQLite(err))
 	}
 	return nil
+}
+
+// OnCommit has fn called once the transaction, which must be one that Write
+// began, is committed. It is not called after a rollback. fn must be quick.
+func (db *DB) OnCommit(tx *sql.Tx, fn func()) error { return db.commits.add(tx, fn) }
+
+// commits holds what is to be done after the commit of running transactions.
+type commits struct {
+	mu    sync.Mutex
+	after map[*sql.Tx][]func()
+}
+
+func (c *commits) begin(tx *sql.Tx) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.after == nil {
+		c.after = map[*sql.Tx][]func(){}
+	}
+	c.after[tx] = nil
+}
+
+func (c *commits) add(tx *sql.Tx, fn func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.after[tx]; !ok {
+		return errors.New("the transaction was not begun by store.DB.Write, or has ended")
+	}
+	c.after[tx] = append(c.after[tx], fn)
+	return nil
+}
+
+func (c *commits) end(tx *sql.Tx) []func() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fns := c.after[tx]
+	delete(c.after, tx)
+	return fns
 }
 
 // txOptions asks Postgres for what SQLite gives anyway.
