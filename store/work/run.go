@@ -29,6 +29,9 @@ func (q *Queue) Run(ctx context.Context) error {
 		return errors.New("work queue: it runs already, or has run")
 	}
 	if err := q.beat(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it began
+		}
 		return fmt.Errorf("starting the work queue: %w", err)
 	}
 	// The handlers' context outlives ctx, by the grace they are given.
