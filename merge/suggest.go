@@ -1,9 +1,6 @@
 package merge
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // A search for the fewest approvers looks at sets of at most this many people;
 // beyond it one person after the other is taken who covers most.
@@ -41,29 +38,20 @@ func rank(needs [][]string, c Change) []string {
 	for _, n := range needs {
 		all = union(all, n)
 	}
-	if len(all) == 0 {
-		return nil
-	}
-	turn := c.Seed % len(all)
-	if turn < 0 {
-		turn += len(all)
-	}
-	all = append(slices.Clone(all[turn:]), all[:turn]...)
+	all = rotate(all, c.Seed)
 	prefer := make([]string, len(c.Prefer))
 	for i, p := range c.Prefer {
 		prefer[i] = normLogin(p)
 	}
-	slices.SortStableFunc(all, func(a, b string) int {
-		return -cmp.Compare(boolInt(slices.Contains(prefer, a)), boolInt(slices.Contains(prefer, b)))
-	})
-	return all
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
+	var first, rest []string
+	for _, login := range all {
+		if slices.Contains(prefer, login) {
+			first = append(first, login)
+		} else {
+			rest = append(rest, login)
+		}
 	}
-	return 0
+	return append(first, rest...)
 }
 
 // cover looks for at most size people who meet all needs, trying candidates in
