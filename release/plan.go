@@ -2,7 +2,6 @@ package release
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,27 +81,35 @@ func (p Policy) ReleaseBranch(v Version) string {
 // ParseBranch returns the first version of a release branch's series
 // (release-1.4 is 1.4.0), or false for a branch of another name.
 func (p Policy) ParseBranch(name string) (Version, bool) {
-	expr := regexp.QuoteMeta(p.pattern())
-	expr = strings.Replace(expr, `\{major\}`, `(?P<major>0|[1-9][0-9]{0,8})`, 1)
-	expr = strings.Replace(expr, `\{minor\}`, `(?P<minor>0|[1-9][0-9]{0,8})`, 1)
-	re, err := regexp.Compile("^" + expr + "$")
-	if err != nil {
-		return Version{}, false
-	}
-	m := re.FindStringSubmatch(name)
-	major, minor := re.SubexpIndex("major"), re.SubexpIndex("minor")
-	if m == nil || major < 0 || minor < 0 {
+	pattern := p.pattern()
+	major, minor := strings.Index(pattern, "{major}"), strings.Index(pattern, "{minor}")
+	if major < 0 || minor < 0 {
 		return Version{}, false
 	}
 	v := Version{Prefix: p.Prefix}
-	for i, part := range map[int]*int{major: &v.Major, minor: &v.Minor} {
-		n, err := strconv.Atoi(m[i])
-		if err != nil {
+	numbers := []*int{&v.Major, &v.Minor}
+	if minor < major {
+		major, minor = minor, major
+		numbers = []*int{&v.Minor, &v.Major}
+	}
+	const width = len("{major}")
+	rest, ok := strings.CutPrefix(name, pattern[:major])
+	if !ok {
+		return Version{}, false
+	}
+	for i, after := range []string{pattern[major+width : minor], pattern[minor+width:]} {
+		end := 0
+		for end < len(rest) && '0' <= rest[end] && rest[end] <= '9' {
+			end++
+		}
+		n, err := strconv.Atoi(rest[:end])
+		if err != nil || strconv.Itoa(n) != rest[:end] || !strings.HasPrefix(rest[end:], after) {
 			return Version{}, false
 		}
-		*part = n
+		*numbers[i] = n
+		rest = rest[end+len(after):]
 	}
-	return v, true
+	return v, rest == ""
 }
 
 // Validate reports a policy that cannot work.
