@@ -34,7 +34,7 @@ const (
 // that did not build, or failed outside of its tests, has a failing test
 // "(package)".
 func JUnitFromGoTest(r io.Reader, w io.Writer) (int, error) {
-	g := goTests{open: map[string]*goPackage{}}
+	g := goTests{open: map[string]*goPackage{}, messages: map[string]*strings.Builder{}}
 	in := bufio.NewReaderSize(r, 64<<10)
 	for {
 		line, err := readLine(in)
@@ -76,6 +76,8 @@ type goPackage struct {
 	output  strings.Builder // outside of tests
 	result  string          // ok, FAIL, skip; empty while it runs
 	elapsed time.Duration
+	// building names the package whose compiler messages we are reading.
+	building string
 }
 
 type goTest struct {
@@ -88,6 +90,9 @@ type goTest struct {
 type goTests struct {
 	packages []*goPackage
 	open     map[string]*goPackage // by import path; "" is the one of -v
+	// messages of the compiler by import path: go test -v prints them among
+	// the output of other packages.
+	messages map[string]*strings.Builder
 }
 
 func (g *goTests) pkg(name string) *goPackage {
@@ -179,7 +184,7 @@ var (
 	marker   = regexp.MustCompile(`^(=== (RUN|PAUSE|CONT|NAME)\s|\s*--- (PASS|FAIL|SKIP): )`)
 	switchTo = regexp.MustCompile(`^=== (RUN|PAUSE|CONT|NAME)\s+(\S+)\s*$`)
 	verdict  = regexp.MustCompile(`^\s*--- (PASS|FAIL|SKIP): (\S+) \((\d+(?:\.\d+)?)s\)$`)
-	summary  = regexp.MustCompile(`^(ok  |FAIL|---|\?   )\t(\S+)(?:\t(.*)| (\[.*\]))?$`)
+	summary  = regexp.MustCompile(`^(ok  |FAIL|\?   )\t(\S+)(?:\t(.*)| (\[.*\]))?$`)
 	buildOut = regexp.MustCompile(`^# (\S+)`)
 )
 
@@ -187,35 +192,46 @@ var (
 func (g *goTests) text(line string) {
 	p := g.pkg("")
 	if m := switchTo.FindStringSubmatch(line); m != nil {
-		p.current = p.test(m[2])
+		p.current, p.building = p.test(m[2]), ""
 		return
 	}
 	if m := verdict.FindStringSubmatch(line); m != nil {
-		t := p.test(m[2])
-		t.status = m[1]
-		t.elapsed = seconds(m[3])
-		p.current = t
+		p.current, p.building = p.test(m[2]), ""
+		p.current.status, p.current.elapsed = m[1], seconds(m[3])
 		return
 	}
 	if m := summary.FindStringSubmatch(line); m != nil {
-		p.name = m[2]
-		p.result = map[string]string{"ok  ": "ok", "FAIL": "FAIL"}[m[1]]
-		p.elapsed = seconds(strings.TrimSuffix(m[3], "s"))
-		if p.result == "FAIL" && strings.Contains(m[3]+m[4], "[") {
-			keep(&p.output, line+"\n")
-		}
-		g.close(p, "")
+		g.summary(p, line, m)
 		return
 	}
+	if m := buildOut.FindStringSubmatch(line); m != nil {
+		p.building = m[1]
+		g.messages[m[1]] = &strings.Builder{}
+	}
 	switch {
-	case buildOut.MatchString(line):
-		p.current = nil
-		keep(&p.output, line+"\n")
-	case p.current != nil && p.current.status == "" || p.current != nil && strings.HasPrefix(line, " "):
+	case p.building != "":
+		keep(g.messages[p.building], line+"\n")
+	case line == "PASS" || line == "FAIL" || strings.HasPrefix(line, "exit status "):
+	case p.current != nil && (p.current.status == "" || p.current.status == "FAIL" || strings.HasPrefix(line, " ")):
+		// A panic is printed after the verdict on the test.
 		keep(&p.current.output, line+"\n")
-	case line != "PASS" && line != "FAIL":
+	default:
 		keep(&p.output, line+"\n")
 	}
+}
+
+// summary closes the package that a line such as "ok  <tab>PATH<tab>0.1s" is of.
+func (g *goTests) summary(p *goPackage, line string, m []string) {
+	p.name = m[2]
+	p.result = map[string]string{"ok  ": "ok", "FAIL": "FAIL"}[m[1]]
+	p.elapsed = seconds(strings.TrimSuffix(m[3], "s"))
+	if text := g.messages[p.name]; text != nil {
+		keep(&p.output, text.String())
+	}
+	if strings.Contains(m[3]+m[4], "[") {
+		keep(&p.output, line+"\n")
+	}
+	g.close(p, "")
 }
 
 func keep(b *strings.Builder, s string) {

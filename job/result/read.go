@@ -12,6 +12,8 @@ import (
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+
+	"seaworthy/job"
 )
 
 // ErrNoBuild: there is nothing where a build was looked for.
@@ -46,11 +48,11 @@ func Builds(ctx context.Context, b *blob.Bucket, folder, before string, limit in
 		if !o.IsDir && (!isAlias || name == latestFile) || !buildID.MatchString(id) {
 			continue
 		}
-		if before == "" || Natural(id, before) < 0 {
+		if before == "" || job.CompareBuildIDs(id, before) < 0 {
 			refs = append(refs, Ref{ID: id, Path: strings.TrimSuffix(o.Key, "/")})
 		}
 	}
-	slices.SortFunc(refs, func(x, y Ref) int { return Natural(y.ID, x.ID) })
+	slices.SortFunc(refs, func(x, y Ref) int { return job.CompareBuildIDs(y.ID, x.ID) })
 	if limit > 0 && len(refs) > limit {
 		refs = refs[:limit]
 	}

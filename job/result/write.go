@@ -101,7 +101,7 @@ func (w *Writer) raise(ctx context.Context, key string) error {
 	if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
 		return fmt.Errorf("reading %s: %w", key, err)
 	}
-	if err == nil && Natural(strings.TrimSpace(string(have)), w.e.BuildID) >= 0 {
+	if err == nil && job.CompareBuildIDs(strings.TrimSpace(string(have)), w.e.BuildID) >= 0 {
 		return nil
 	}
 	return w.put(ctx, key, w.e.BuildID, nil)

@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
-
-	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
 
 	"seaworthy/job"
+	"seaworthy/job/result"
 )
 
 // Logs reads an execution's log from an offset in bytes; a negative one counts
@@ -57,20 +54,15 @@ func (s *Service) liveLog(e job.Execution, offset int64) (io.ReadCloser, int64, 
 }
 
 func (s *Service) storedLog(ctx context.Context, e job.Execution, offset int64) (io.ReadCloser, int64, error) {
-	key := path.Join(e.Path, "build-log.txt")
-	attrs, err := s.o.Bucket.Attributes(ctx, key)
-	if gcerrors.Code(err) == gcerrors.NotFound {
+	size, err := result.LogSize(ctx, s.o.Bucket, e.Path)
+	if errors.Is(err, result.ErrNoBuild) {
 		return nil, 0, ErrNoLog
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	var r *blob.Reader
-	r, err = s.o.Bucket.NewRangeReader(ctx, key, from(offset, attrs.Size), -1, nil)
-	if err != nil {
-		return nil, 0, err
-	}
-	return r, attrs.Size, nil
+	r, _, err := result.OpenLog(ctx, s.o.Bucket, e.Path, offset, -1)
+	return r, size, err
 }
 
 // from turns an offset as callers give it into one within the log.

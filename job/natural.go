@@ -1,10 +1,10 @@
-package result
+package job
 
 import "strings"
 
-// Natural compares two names so that numbers in them count as numbers: "9"
+// CompareBuildIDs compares two build ids so that numbers in them count as numbers: "9"
 // comes before "10". It returns -1, 0 or +1.
-func Natural(a, b string) int {
+func CompareBuildIDs(a, b string) int {
 	for a != "" && b != "" {
 		na, nb := digits(a), digits(b)
 		if na == 0 || nb == 0 {
