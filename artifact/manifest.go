@@ -38,6 +38,9 @@ func (m Manifest) Validate() error {
 	if !commitID.MatchString(m.Commit) {
 		return fmt.Errorf("manifest: %q is not a full commit id", m.Commit)
 	}
+	if y := m.CommitTime.UTC().Year(); y < 0 || y > 9999 {
+		return fmt.Errorf("manifest: the commit time is in the year %d", y)
+	}
 	seen := map[string]bool{}
 	for _, a := range m.Artifacts {
 		if err := a.Validate(); err != nil {
