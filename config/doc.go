@@ -5,7 +5,7 @@
 // default, so that a small file is enough, and a Go module without any file gets
 // one from Default.
 //
-//	p, err := config.Load("seaworthy.yaml")
+//	p, err := config.Load(os.DirFS("."))
 //	if err != nil {
 //		fmt.Fprintln(os.Stderr, err) // seaworthy.yaml:7: unknown field "tag_prefx": write tag_prefix
 //		os.Exit(2)

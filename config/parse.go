@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"os"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -16,14 +16,15 @@ import (
 // Name of the file in a repository's root.
 const Name = "seaworthy.yaml"
 
-// Load reads a file. A missing file is os.ErrNotExist, wrapped; everything
-// wrong in it is a strict.Error.
-func Load(file string) (Project, error) {
-	data, err := os.ReadFile(file)
+// Load reads seaworthy.yaml from the root of a repository's files, such as
+// os.DirFS(dir). A missing file is fs.ErrNotExist, wrapped; what is wrong in it
+// is a strict.Error.
+func Load(repo fs.FS) (Project, error) {
+	data, err := fs.ReadFile(repo, Name)
 	if err != nil {
 		return Project{}, fmt.Errorf("reading the project's configuration: %w", err)
 	}
-	return Parse(file, data)
+	return Parse(Name, data)
 }
 
 // Parse reads the content of a file; name is what problems call it. The error

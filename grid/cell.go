@@ -85,7 +85,7 @@ func merge(runs []Test) Cell {
 	case 0:
 		return Cell{Fail, icon, shorten(told)}
 	}
-	return Cell{Flaky, icon, shorten(told)}
+	return Cell{Flake, icon, shorten(told)}
 }
 
 // shorten cuts the middle out of a long message.

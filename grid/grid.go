@@ -26,7 +26,7 @@ type Build struct {
 // Test is one run of a test. A name may occur several times in a build.
 type Test struct {
 	Name     string
-	Status   Status // Pass, Fail or PassWithSkips
+	Status   Outcome // Pass, Fail or PassWithSkips
 	Message  string
 	Duration time.Duration
 }
@@ -40,10 +40,10 @@ type Column struct {
 	Result   string    `json:"result,omitempty"`
 }
 
-// Run is a status and how many columns in a row have it.
+// Run is an outcome and how many columns in a row have it.
 type Run struct {
-	Status Status `json:"status"`
-	Count  int    `json:"count"`
+	Status Outcome `json:"status"`
+	Count  int     `json:"count"`
 }
 
 // Row is one test. Runs go from the newest column to the oldest; Icons and

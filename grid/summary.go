@@ -20,8 +20,8 @@ type Options struct {
 	Broken           float64       // share of failing cells that breaks a column; 0 never
 	Flakiness        float64       // percent of columns that may be flaky; 0 none
 	MinRuns          int           // columns needed for a verdict; 0 any
-	// Ignored statuses take a column out of the verdict.
-	Ignored []Status
+	// Ignored outcomes take a column out of the verdict.
+	Ignored []Outcome
 }
 
 func (o Options) withDefaults() Options {
@@ -37,38 +37,38 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// TabStatus is what the recent columns say together.
-type TabStatus string
+// Status is what the recent columns say together.
+type Status string
 
-// Tab statuses.
+// Statuses of a tab.
 const (
-	Broken     TabStatus = "BROKEN"     // a column failed nearly as a whole
-	Stale      TabStatus = "STALE"      // no news for too long
-	Failing    TabStatus = "FAILING"    // a test fails again and again
-	Flakes     TabStatus = "FLAKY"      // failures, but none that lasts
-	Pending    TabStatus = "PENDING"    // too few runs to tell
-	Acceptable TabStatus = "ACCEPTABLE" // flaky within what is allowed
-	Passing    TabStatus = "PASSING"
-	NoVerdict  TabStatus = "UNKNOWN" // no completed column
+	Broken     Status = "BROKEN"     // a column failed nearly as a whole
+	Stale      Status = "STALE"      // no news for too long
+	Failing    Status = "FAILING"    // a test fails again and again
+	Flaky      Status = "FLAKY"      // failures, but none that lasts
+	Pending    Status = "PENDING"    // too few runs to tell
+	Acceptable Status = "ACCEPTABLE" // flaky within what is allowed
+	Passing    Status = "PASSING"
+	Unknown    Status = "UNKNOWN" // no completed column
 )
 
 // worst orders statuses from worst to best.
-var worst = []TabStatus{Broken, Stale, Failing, Flakes, Pending, Acceptable, Passing, NoVerdict}
+var worst = []Status{Broken, Stale, Failing, Flaky, Pending, Acceptable, Passing, Unknown}
 
-// Worst returns the status of a dashboard from those of its tabs; NoVerdict
+// Worst returns the status of a dashboard from those of its tabs; Unknown
 // if there are none.
-func Worst(tabs ...TabStatus) TabStatus {
+func Worst(tabs ...Status) Status {
 	for _, s := range worst {
 		if slices.Contains(tabs, s) {
 			return s
 		}
 	}
-	return NoVerdict
+	return Unknown
 }
 
 // Summary is the verdict on a grid.
 type Summary struct {
-	Status TabStatus `json:"status"`
+	Status Status `json:"status"`
 	// Text is TestGrid's sentence.
 	Text string `json:"text"`
 	// Alert says why the tab is stale, empty if it is not.
@@ -255,7 +255,7 @@ func (t table) stats(o Options) (s Stats, broken bool) {
 }
 
 // verdict looks for what is not green in the recent columns that are complete.
-func (t table) verdict(o Options, s Stats) TabStatus {
+func (t table) verdict(o Options, s Stats) Status {
 	passing := false
 	recent := o.Recent
 	for i := 0; i < len(t.columns) && recent > 0; i++ {
@@ -280,7 +280,7 @@ func (t table) verdict(o Options, s Stats) TabStatus {
 		case flaky && s.acceptable(o):
 			return Acceptable
 		case flaky:
-			return Flakes
+			return Flaky
 		case green:
 			passing = true
 			recent--
@@ -289,7 +289,7 @@ func (t table) verdict(o Options, s Stats) TabStatus {
 	if passing {
 		return Passing
 	}
-	return NoVerdict
+	return Unknown
 }
 
 func (s Stats) acceptable(o Options) bool {
@@ -299,7 +299,7 @@ func (s Stats) acceptable(o Options) bool {
 
 func percent(n, of int) float64 { return 100 * float64(n) / float64(of) }
 
-func text(status TabStatus, s Stats, o Options) string {
+func text(status Status, s Stats, o Options) string {
 	if s.FilledCells == 0 {
 		return noRuns
 	}
