@@ -12,8 +12,8 @@ import (
 // This file turns the library's wire types into forge's. Each function takes
 // nil for "nothing" and gives the zero value.
 
-func moment(t *github.Timestamp) time.Time {
-	if t == nil || t.IsZero() {
+func moment(t github.Timestamp) time.Time {
+	if t.IsZero() {
 		return time.Time{}
 	}
 	return t.UTC()
@@ -77,11 +77,7 @@ func branch(b *github.Branch) forge.Branch {
 }
 
 func signature(a *github.CommitAuthor) forge.Signature {
-	s := forge.Signature{Name: a.GetName(), Email: a.GetEmail()}
-	if a != nil {
-		s.Time = moment(a.Date)
-	}
-	return s
+	return forge.Signature{Name: a.GetName(), Email: a.GetEmail(), Time: moment(a.GetDate())}
 }
 
 func commit(c *github.RepositoryCommit) forge.Commit {
@@ -92,7 +88,7 @@ func commit(c *github.RepositoryCommit) forge.Commit {
 		Message:     c.GetCommit().GetMessage(),
 		AuthorLogin: c.GetAuthor().GetLogin(),
 	}
-	for _, p := range c.Parents {
+	for _, p := range c.GetParents() {
 		out.Parents = append(out.Parents, p.GetSHA())
 	}
 	return out
@@ -122,15 +118,12 @@ func label(l *github.Label) forge.Label {
 }
 
 func milestone(m *github.Milestone) forge.Milestone {
-	if m == nil {
-		return forge.Milestone{}
-	}
 	return forge.Milestone{
 		Number:      m.GetNumber(),
 		Title:       m.GetTitle(),
 		Description: m.GetDescription(),
 		State:       forge.State(m.GetState()),
-		DueOn:       moment(m.DueOn),
+		DueOn:       moment(m.GetDueOn()),
 		OpenIssues:  m.GetOpenIssues(),
 		ClosedIssue: m.GetClosedIssues(),
 	}
@@ -153,24 +146,24 @@ func pullRequest(repo forge.RepoName, p *github.PullRequest) *forge.PullRequest 
 		Draft:     p.GetDraft(),
 		Base:      side(p.GetBase()),
 		Head:      side(p.GetHead()),
-		Labels:    labelNames(p.Labels),
+		Labels:    labelNames(p.GetLabels()),
 		Milestone: p.GetMilestone().GetTitle(),
-		Assignees: logins(p.Assignees),
-		Reviewers: logins(p.RequestedReviewers),
+		Assignees: logins(p.GetAssignees()),
+		Reviewers: logins(p.GetRequestedReviewers()),
 		// A list says when a pull request was merged, but not that it was.
-		Merged:    p.GetMerged() || !moment(p.MergedAt).IsZero(),
+		Merged:    p.GetMerged() || !moment(p.GetMergedAt()).IsZero(),
 		MergedBy:  p.GetMergedBy().GetLogin(),
-		MergedAt:  moment(p.MergedAt),
-		CreatedAt: moment(p.CreatedAt),
-		UpdatedAt: moment(p.UpdatedAt),
-		ClosedAt:  moment(p.ClosedAt),
+		MergedAt:  moment(p.GetMergedAt()),
+		CreatedAt: moment(p.GetCreatedAt()),
+		UpdatedAt: moment(p.GetUpdatedAt()),
+		ClosedAt:  moment(p.GetClosedAt()),
 		HTMLURL:   p.GetHTMLURL(),
 	}
 	if out.Merged {
 		// Before that, it is GitHub's test merge, which is on no branch.
 		out.MergeSHA = p.GetMergeCommitSHA()
 	}
-	if p.Mergeable != nil {
+	if p != nil && p.Mergeable != nil { // the getter does not tell false from unknown
 		out.Mergeability = forge.MergeConflict
 		if *p.Mergeable {
 			out.Mergeability = forge.MergeClean
@@ -187,7 +180,7 @@ func review(r *github.PullRequestReview) *forge.Review {
 		// The API shouts, webhooks whisper.
 		State:       forge.ReviewState(strings.ToUpper(r.GetState())),
 		SHA:         r.GetCommitID(),
-		SubmittedAt: moment(r.SubmittedAt),
+		SubmittedAt: moment(r.GetSubmittedAt()),
 	}
 }
 
@@ -199,13 +192,13 @@ func issue(repo forge.RepoName, i *github.Issue) *forge.Issue {
 		Body:      i.GetBody(),
 		Author:    i.GetUser().GetLogin(),
 		State:     forge.State(i.GetState()),
-		Labels:    labelNames(i.Labels),
+		Labels:    labelNames(i.GetLabels()),
 		Milestone: i.GetMilestone().GetTitle(),
-		Assignees: logins(i.Assignees),
-		IsPull:    i.IsPullRequest(),
-		CreatedAt: moment(i.CreatedAt),
-		UpdatedAt: moment(i.UpdatedAt),
-		ClosedAt:  moment(i.ClosedAt),
+		Assignees: logins(i.GetAssignees()),
+		IsPull:    i.GetPullRequestLinks() != nil,
+		CreatedAt: moment(i.GetCreatedAt()),
+		UpdatedAt: moment(i.GetUpdatedAt()),
+		ClosedAt:  moment(i.GetClosedAt()),
 		HTMLURL:   i.GetHTMLURL(),
 	}
 }
@@ -215,8 +208,8 @@ func comment(c *github.IssueComment) *forge.Comment {
 		ID:        c.GetID(),
 		Author:    c.GetUser().GetLogin(),
 		Body:      c.GetBody(),
-		CreatedAt: moment(c.CreatedAt),
-		UpdatedAt: moment(c.UpdatedAt),
+		CreatedAt: moment(c.GetCreatedAt()),
+		UpdatedAt: moment(c.GetUpdatedAt()),
 		HTMLURL:   c.GetHTMLURL(),
 	}
 }
@@ -228,7 +221,7 @@ func status(s *github.RepoStatus) forge.Status {
 		Description: s.GetDescription(),
 		TargetURL:   s.GetTargetURL(),
 		Creator:     s.GetCreator().GetLogin(),
-		CreatedAt:   moment(s.CreatedAt),
+		CreatedAt:   moment(s.GetCreatedAt()),
 	}
 }
 
@@ -242,8 +235,8 @@ func checkRun(r *github.CheckRun) forge.CheckRun {
 		DetailsURL:  r.GetDetailsURL(),
 		Title:       r.GetOutput().GetTitle(),
 		Summary:     r.GetOutput().GetSummary(),
-		StartedAt:   moment(r.StartedAt),
-		CompletedAt: moment(r.CompletedAt),
+		StartedAt:   moment(r.GetStartedAt()),
+		CompletedAt: moment(r.GetCompletedAt()),
 	}
 }
 
@@ -257,11 +250,11 @@ func release(r *github.RepositoryRelease) *forge.Release {
 		Draft:       r.GetDraft(),
 		Prerelease:  r.GetPrerelease(),
 		Author:      r.GetAuthor().GetLogin(),
-		CreatedAt:   moment(r.CreatedAt),
-		PublishedAt: moment(r.PublishedAt),
+		CreatedAt:   moment(r.GetCreatedAt()),
+		PublishedAt: moment(r.GetPublishedAt()),
 		HTMLURL:     r.GetHTMLURL(),
 	}
-	for _, a := range r.Assets {
+	for _, a := range r.GetAssets() {
 		out.Assets = append(out.Assets, asset(a))
 	}
 	return out
@@ -277,10 +270,10 @@ func asset(a *github.ReleaseAsset) forge.Asset {
 		Size:        int64(a.GetSize()),
 		Digest:      a.GetDigest(),
 		DownloadURL: a.GetBrowserDownloadURL(),
-		CreatedAt:   moment(a.CreatedAt),
+		CreatedAt:   moment(a.GetCreatedAt()),
 	}
 }
 
 func hook(h *github.Hook) forge.Hook {
-	return forge.Hook{ID: h.GetID(), URL: h.GetConfig().GetURL(), Events: h.Events, Active: h.GetActive()}
+	return forge.Hook{ID: h.GetID(), URL: h.GetConfig().GetURL(), Events: h.GetEvents(), Active: h.GetActive()}
 }

@@ -37,13 +37,13 @@ type pushBody struct {
 }
 
 type statusBody struct {
-	SHA         string            `json:"sha"`
-	Context     string            `json:"context"`
-	State       string            `json:"state"`
-	Description string            `json:"description"`
-	TargetURL   string            `json:"target_url"`
-	CreatedAt   *github.Timestamp `json:"created_at"`
-	Branches    []*github.Branch  `json:"branches"`
+	SHA         string           `json:"sha"`
+	Context     string           `json:"context"`
+	State       string           `json:"state"`
+	Description string           `json:"description"`
+	TargetURL   string           `json:"target_url"`
+	CreatedAt   github.Timestamp `json:"created_at"`
+	Branches    []*github.Branch `json:"branches"`
 }
 
 // DecodeEvent reads a webhook's JSON body. Kind and delivery are the headers
@@ -164,10 +164,7 @@ func pushedCommit(c *github.HeadCommit) forge.Commit {
 		Message:     c.GetMessage(),
 		AuthorLogin: c.GetAuthor().GetLogin(),
 	}
-	if c == nil {
-		return out
-	}
-	at := moment(c.Timestamp)
+	at := moment(c.GetTimestamp())
 	if out.Author.Time.IsZero() {
 		out.Author.Time = at
 	}

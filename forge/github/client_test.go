@@ -1,0 +1,279 @@
+package github_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"seaworthy/forge"
+	"seaworthy/forge/github"
+)
+
+var (
+	repo = forge.RepoName{Owner: "harbour", Name: "halyard"}
+	now  = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+)
+
+// serve starts a forge made of one handler, and a client of it whose pauses
+// take no time.
+func serve(t *testing.T, handler http.HandlerFunc) *github.Client {
+	t.Helper()
+	return serveWaiting(t, handler, func(ctx context.Context, _ time.Duration) error { return ctx.Err() })
+}
+
+func serveWaiting(t *testing.T, handler http.HandlerFunc, wait func(context.Context, time.Duration) error) *github.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	c, err := github.New(github.Options{
+		BaseURL: server.URL + "/api/v3/", Token: "s3cret", Wait: wait,
+		Now: func() time.Time { return now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// answer writes a JSON answer.
+func answer(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprint(w, body)
+}
+
+func TestURLs(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ base, upload, problem string }{
+		{"", "", ""},
+		{"https://ghe.example.com/api/v3", "", ""},
+		{"http://127.0.0.1:1/api/v3/", "http://127.0.0.1:1/api/uploads/", ""},
+		{"ghe.example.com/api/v3/", "", "ghe.example.com/api/v3/"},
+		{"ftp://ghe.example.com/", "", "ftp://"},
+		{"https://ghe.example.com/api/v3/", "::", "::"},
+	} {
+		_, err := github.New(github.Options{BaseURL: c.base, UploadURL: c.upload})
+		if (err != nil) != (c.problem != "") {
+			t.Errorf("New(%q, %q) gave %v", c.base, c.upload, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), c.problem) || !strings.Contains(err.Error(), "https://HOST/api/v3/")) {
+			t.Errorf("New(%q, %q): %v; want what is wrong and what to write", c.base, c.upload, err)
+		}
+	}
+}
+
+func TestUploadGoesBesideTheAPI(t *testing.T) {
+	t.Parallel()
+	var path, length, kind, auth string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		path, length, kind, auth = r.URL.String(), r.Header.Get("Content-Length"), r.Header.Get("Content-Type"), r.Header.Get("Authorization")
+		answer(w, http.StatusCreated, `{"id":7,"name":"a b.txt","size":5,"state":"uploaded","digest":"sha256:00"}`)
+	})
+	a, err := c.UploadAsset(t.Context(), repo, 3, "a b.txt", "text/plain", 5, strings.NewReader("hello"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (forge.Asset{ID: 7, Name: "a b.txt", Size: 5, State: "uploaded", Digest: "sha256:00"}); a != want {
+		t.Errorf("asset is %+v; want %+v", a, want)
+	}
+	if path != "/api/uploads/repos/harbour/halyard/releases/3/assets?name=a+b.txt" || length != "5" || kind != "text/plain" || auth != "Bearer s3cret" {
+		t.Errorf("the upload went to %s with length %s, type %s, authorization %s", path, length, kind, auth)
+	}
+}
+
+func TestTokenStaysWithTheForge(t *testing.T) {
+	t.Parallel()
+	var leaked atomic.Value
+	store := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leaked.Store(r.Header.Get("Authorization"))
+		fmt.Fprint(w, "the content")
+	}))
+	defer store.Close()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept") != "application/octet-stream" || r.Header.Get("Authorization") != "Bearer s3cret" {
+			t.Errorf("asked for %s as %s", r.Header.Get("Accept"), r.Header.Get("Authorization"))
+		}
+		http.Redirect(w, r, store.URL+"/object", http.StatusFound)
+	})
+	body, err := c.DownloadAsset(t.Context(), repo, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(body)
+	if err = errors.Join(err, body.Close()); err != nil || string(content) != "the content" {
+		t.Errorf("the asset is %q, %v", content, err)
+	}
+	if got := leaked.Load(); got != "" {
+		t.Errorf("the store that the forge redirected to was sent %q", got)
+	}
+}
+
+func TestPagesAreFollowed(t *testing.T) {
+	t.Parallel()
+	const pages = 4
+	var asked []string
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.RawQuery)
+		page := max(1, atoi(r.URL.Query().Get("page")))
+		if page < pages {
+			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?page=%d&per_page=100>; rel="next", <http://%s%s?page=%d>; rel="last"`,
+				r.Host, r.URL.Path, page+1, r.Host, r.URL.Path, pages))
+		}
+		answer(w, http.StatusOK, fmt.Sprintf(`[{"name":"label-%d"}]`, page))
+	})
+	labels, err := c.Labels(t.Context(), repo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []forge.Label{{Name: "label-1"}, {Name: "label-2"}, {Name: "label-3"}, {Name: "label-4"}}
+	if !slices.Equal(labels, want) {
+		t.Errorf("labels are %v; want %v", labels, want)
+	}
+	if wantAsked := []string{"per_page=100", "page=2&per_page=100", "page=3&per_page=100", "page=4&per_page=100"}; !slices.Equal(asked, wantAsked) {
+		t.Errorf("asked for %v; want %v", asked, wantAsked)
+	}
+}
+
+func atoi(s string) int {
+	n := 0
+	if _, err := fmt.Sscan(s, &n); err != nil {
+		return 0
+	}
+	return n
+}
+
+// GitHub hands out a cursor for issues beside the page.
+func TestIssuesFollowTheCursor(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Query().Get("after") {
+		case "":
+			w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?after=Y3Vyc29y&page=2>; rel="next"`, r.Host, r.URL.Path))
+			answer(w, http.StatusOK, `[{"number":2}]`)
+		case "Y3Vyc29y":
+			answer(w, http.StatusOK, `[{"number":1,"pull_request":{"url":"x"}}]`)
+		}
+	})
+	issues, err := c.Issues(t.Context(), repo, forge.IssueFilter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(issues) != 2 || issues[0].Number != 2 || issues[1].Number != 1 || !issues[1].IsPull || issues[0].IsPull {
+		t.Errorf("issues are %+v", issues)
+	}
+}
+
+func TestStatusesKeepTheNewest(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusOK, `[{"context":"unit","state":"success","creator":{"login":"bot"}},{"context":"lint","state":"error"},{"context":"unit","state":"pending"}]`)
+	})
+	got, err := c.Statuses(t.Context(), repo, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []forge.Status{{Context: "unit", State: forge.StatusSuccess, Creator: "bot"}, {Context: "lint", State: forge.StatusError}}
+	if !slices.Equal(got, want) {
+		t.Errorf("statuses are %+v; want %+v", got, want)
+	}
+}
+
+func TestCreateRepo(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, owner, path string
+		edit              int
+		want              string
+		kind              error
+	}{
+		{"one's own", "Harbour", "/api/v3/user/repos", http.StatusOK, "trunk", nil},
+		{"an organisation's", "fleet", "/api/v3/orgs/fleet/repos", http.StatusOK, "trunk", nil},
+		{"a default branch not before there is one", "harbour", "/api/v3/user/repos", http.StatusUnprocessableEntity, "main", nil},
+		{"a forge that ails", "harbour", "/api/v3/user/repos", http.StatusForbidden, "", forge.ErrForbidden},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var posted string
+			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+				switch r.Method {
+				case http.MethodGet:
+					answer(w, http.StatusOK, `{"login":"harbour"}`)
+				case http.MethodPost:
+					posted = r.URL.Path
+					answer(w, http.StatusCreated, `{"full_name":"harbour/halyard","default_branch":"main"}`)
+				case http.MethodPatch:
+					answer(w, c.edit, `{"full_name":"harbour/halyard","default_branch":"trunk"}`)
+				}
+			})
+			r, err := client.CreateRepo(t.Context(), forge.NewRepo{RepoName: forge.RepoName{Owner: c.owner, Name: "halyard"}, DefaultBranch: "trunk"})
+			if !errors.Is(err, c.kind) || r.DefaultBranch != c.want || posted != c.path {
+				t.Errorf("gave %+v, %v after a POST to %s", r, err, posted)
+			}
+		})
+	}
+}
+
+func TestLargeFileIsReadRaw(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("ref") != "v1" || r.URL.Path != "/api/v3/repos/harbour/halyard/contents/a dir/big#1" {
+			t.Errorf("asked for %s", r.URL)
+		}
+		if r.Header.Get("Accept") == "application/vnd.github.raw+json" {
+			fmt.Fprint(w, "all of it")
+			return
+		}
+		answer(w, http.StatusOK, `{"type":"file","encoding":"none","content":"","size":2000000}`)
+	})
+	got, err := c.File(t.Context(), repo, "a dir/big#1", "v1")
+	if err != nil || string(got) != "all of it" {
+		t.Errorf("File gave %q, %v", got, err)
+	}
+}
+
+func TestRemoveLabel(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		message string
+		want    error
+	}{{"Label does not exist", nil}, {"Not Found", forge.ErrNotFound}} {
+		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.EscapedPath() != "/api/v3/repos/harbour/halyard/issues/1/labels/kind%2Fa%20%23b%3F" {
+				t.Errorf("asked for %s", r.URL.EscapedPath())
+			}
+			answer(w, http.StatusNotFound, fmt.Sprintf(`{"message":%q}`, c.message))
+		})
+		if err := client.RemoveLabel(t.Context(), repo, 1, "kind/a #b?"); !errors.Is(err, c.want) {
+			t.Errorf("%q gave %v; want %v", c.message, err, c.want)
+		}
+	}
+}
+
+func TestMergeThatWasNot(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusOK, `{"merged":false,"message":"not now"}`)
+	})
+	if _, err := c.MergePullRequest(t.Context(), repo, 1, forge.Merge{}); !errors.Is(err, forge.ErrConflict) || !strings.Contains(err.Error(), "not now") {
+		t.Errorf("gave %v", err)
+	}
+}
+
+func TestSharedClientIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	given := &http.Client{Timeout: time.Minute}
+	if _, err := github.New(github.Options{HTTP: given, Token: "s3cret"}); err != nil {
+		t.Fatal(err)
+	}
+	if given.Transport != nil {
+		t.Error("the caller's HTTP client was given another transport")
+	}
+}
