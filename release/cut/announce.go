@@ -1,0 +1,142 @@
+package cut
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"gocloud.dev/gcerrors"
+
+	"seaworthy/flow"
+	"seaworthy/release"
+	"seaworthy/release/announce"
+)
+
+// texts is an announcement, by file name.
+type texts map[string]string
+
+// message is an announcement and the release it is about.
+type message struct {
+	Staged staged `json:"staged"`
+	Texts  texts  `json:"texts"`
+}
+
+// prepareAnnouncement writes the announcement, and publishes nothing.
+func (s *Service) prepareAnnouncement(ctx context.Context, st staged) (texts, error) {
+	body, err := s.readStaged(ctx, st, notesFile)
+	if err != nil {
+		return nil, err
+	}
+	p := st.Record.Plan
+	a := announce.Announcement{Project: p.Project.Name, Version: p.Version().String(), Kind: p.Version().Kind(), Previous: p.Previous,
+		Notes: string(body), Signature: p.Project.Tagger.Name, Verify: "sha256sum --check --ignore-missing SHA256SUMS"}
+	if s.PageURL != nil {
+		a.PageURL = s.PageURL(p.Repo, a.Version)
+	}
+	t := texts{}
+	for name, render := range map[string]func() (string, error){
+		"announcement.md": a.Markdown, "announcement.txt": a.Text, "announcement.html": a.HTML,
+	} {
+		if t[name], err = render(); err != nil {
+			return nil, flow.Permanent(err)
+		}
+	}
+	return t, nil
+}
+
+func (s *Service) announced(ctx context.Context, m message) (flow.Nothing, bool, error) {
+	for name, text := range m.Texts {
+		have, err := s.Bucket.ReadAll(ctx, path.Join(m.Staged.public(), name))
+		if gcerrors.Code(err) == gcerrors.NotFound {
+			return flow.Nothing{}, false, nil
+		}
+		if err != nil {
+			return flow.Nothing{}, false, fmt.Errorf("looking for the announcement: %w", err)
+		}
+		if string(have) != text {
+			return flow.Nothing{}, false, nil
+		}
+	}
+	return flow.Nothing{}, true, nil
+}
+
+// announce writes the announcement beside the files.
+func (s *Service) announce(ctx context.Context, m message) (flow.Nothing, error) {
+	for _, name := range slices.Sorted(maps.Keys(m.Texts)) {
+		if err := s.put(ctx, path.Join(m.Staged.public(), name), []byte(m.Texts[name])); err != nil {
+			return flow.Nothing{}, err
+		}
+		flow.Mark(ctx, "wrote %s", name)
+	}
+	return flow.Nothing{}, nil
+}
+
+// markerFolder holds the markers of a repository.
+func markerFolder(st staged) string { return path.Dir(st.public()) }
+
+// markersToRaise reads the markers and says which are behind.
+func (s *Service) markersToRaise(ctx context.Context, st staged) ([]release.Marker, error) {
+	current := map[string]string{}
+	for _, name := range release.MarkerNames(st.version()) {
+		have, err := s.Bucket.ReadAll(ctx, path.Join(markerFolder(st), release.Marker{Name: name}.File()))
+		if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+			return nil, fmt.Errorf("reading the marker %s: %w", name, err)
+		}
+		current[name] = string(have)
+	}
+	raise, err := release.RaiseMarkers(st.version(), current)
+	if err != nil {
+		return nil, flow.Permanent(err)
+	}
+	return raise, nil
+}
+
+func (s *Service) markersRaised(ctx context.Context, st staged) (flow.Nothing, bool, error) {
+	raise, err := s.markersToRaise(ctx, st)
+	return flow.Nothing{}, err == nil && len(raise) == 0, err
+}
+
+// raiseMarkers lets the markers that are behind name this version. A later
+// version that is out already keeps its markers.
+func (s *Service) raiseMarkers(ctx context.Context, st staged) (flow.Nothing, error) {
+	raise, err := s.markersToRaise(ctx, st)
+	if err != nil {
+		return flow.Nothing{}, err
+	}
+	var names []string
+	for _, m := range raise {
+		if err := s.put(ctx, path.Join(markerFolder(st), m.File()), []byte(m.Value)); err != nil {
+			return flow.Nothing{}, err
+		}
+		names = append(names, m.Name)
+		flow.Mark(ctx, "raised %s", m.Name)
+	}
+	flow.Progress(ctx, "%s", strings.Join(names, ", "))
+	return flow.Nothing{}, nil
+}
+
+// archive keeps the run's journal where only the project's own people read.
+func (s *Service) archive(ctx context.Context, st staged) (string, error) {
+	run := flow.Current(ctx)
+	entries, err := s.Engine.Journal.Entries(ctx, run.ID, 0)
+	if err != nil {
+		return "", fmt.Errorf("reading the journal: %w", err)
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	if err := enc.Encode(run); err != nil {
+		return "", fmt.Errorf("archiving the journal: %w", err)
+	}
+	for _, e := range entries {
+		if err := enc.Encode(e); err != nil {
+			return "", fmt.Errorf("archiving the journal: %w", err)
+		}
+	}
+	key := path.Join(folder(st.Mock, archiveRoot, st.repo(), st.version().String()+"-"+run.ID), "journal.jsonl")
+	return key, s.put(ctx, key, b.Bytes())
+}

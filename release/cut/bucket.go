@@ -1,0 +1,171 @@
+package cut
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+
+	"seaworthy/artifact"
+	"seaworthy/flow"
+)
+
+// errDiffers: there is a file of that name with other bytes.
+var errDiffers = errors.New("is there with other bytes")
+
+// stored reports whether key holds a's bytes: false if there is nothing, and
+// errDiffers if there is something else. It reads what is there: a bucket's
+// word for what it holds is not evidence.
+func (s *Service) stored(ctx context.Context, key string, a artifact.Artifact) (bool, error) {
+	attrs, err := s.Bucket.Attributes(ctx, key)
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking at %s in the bucket: %w", key, err)
+	}
+	if attrs.Size != a.Size {
+		return false, fmt.Errorf("%s %w: %d bytes, not %d", key, errDiffers, attrs.Size, a.Size)
+	}
+	r, err := s.Bucket.NewReader(ctx, key, nil)
+	if err != nil {
+		return false, fmt.Errorf("reading %s from the bucket: %w", key, err)
+	}
+	defer r.Close()
+	switch err := a.Verify(r); {
+	case errors.Is(err, artifact.ErrMismatch):
+		return false, fmt.Errorf("%s %w: %w", key, errDiffers, err)
+	case err != nil:
+		return false, fmt.Errorf("reading %s from the bucket: %w", key, err)
+	}
+	return true, nil
+}
+
+// put writes content, unless it is there already.
+func (s *Service) put(ctx context.Context, key string, content []byte) error {
+	if have, err := s.Bucket.ReadAll(ctx, key); err == nil && bytes.Equal(have, content) {
+		return nil
+	} else if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		return fmt.Errorf("reading %s from the bucket: %w", key, err)
+	}
+	if err := s.Bucket.WriteAll(ctx, key, content, &blob.WriterOptions{ContentType: contentType(key)}); err != nil {
+		return fmt.Errorf("writing %s to the bucket: %w", key, err)
+	}
+	return nil
+}
+
+// putFile uploads a file and reads it back.
+func (s *Service) putFile(ctx context.Context, key, file string, a artifact.Artifact) (err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return flow.Permanent(fmt.Errorf("%s is gone: abort the run and stage anew: %w", a.Name, err))
+	}
+	defer f.Close()
+	// A writer whose context ends before Close writes nothing.
+	wctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w, err := s.Bucket.NewWriter(wctx, key, &blob.WriterOptions{ContentType: contentType(key)})
+	if err != nil {
+		return fmt.Errorf("writing %s to the bucket: %w", key, err)
+	}
+	if _, err := io.Copy(w, f); err != nil {
+		cancel()
+		return fmt.Errorf("writing %s to the bucket: %w", key, errors.Join(err, w.Close()))
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("writing %s to the bucket: %w", key, err)
+	}
+	return s.mustHold(ctx, key, a)
+}
+
+// mustHold verifies what was just written.
+func (s *Service) mustHold(ctx context.Context, key string, a artifact.Artifact) error {
+	ok, err := s.stored(ctx, key, a)
+	if err == nil && !ok {
+		err = fmt.Errorf("%s is not in the bucket after it was written", key)
+	}
+	return err
+}
+
+// Staged is a stage in the bucket.
+type Staged struct {
+	Prefix       string          `json:"prefix"` // folder in the bucket
+	BuildVersion string          `json:"build_version"`
+	Version      string          `json:"version"`
+	Manifest     artifact.Digest `json:"manifest"` // of manifest.json
+	Files        int             `json:"files"`
+}
+
+// upload puts the files of a stage into the bucket and its manifest last. A
+// stage of the same build that was made before is replaced: its archives are
+// the same bytes, as building is reproducible, and its manifest goes first, so
+// that nobody takes a mixture for a stage.
+func (s *Service) upload(ctx context.Context, in product) (Staged, error) {
+	p := in.Plan
+	prefix := folder(flow.Mock(ctx), stageRoot, p.Repo, p.BuildVersion)
+	manifest, err := artifact.Manifest{Name: p.Project.Name, Version: p.Version().String(), BuildVersion: p.BuildVersion,
+		Commit: p.Commit, CommitTime: p.CommitTime, Artifacts: in.Artifacts}.Encode()
+	if err != nil {
+		return Staged{}, flow.Permanent(err)
+	}
+	measured, err := artifact.Measure(artifact.ManifestFile, artifact.Other, bytes.NewReader(manifest))
+	if err != nil {
+		return Staged{}, fmt.Errorf("measuring the manifest: %w", err)
+	}
+	key := path.Join(prefix, artifact.ManifestFile)
+	if _, err := s.stored(ctx, key, measured); errors.Is(err, errDiffers) {
+		flow.Logf(ctx, "replacing an earlier stage of %s", p.BuildVersion)
+		if err := s.Bucket.Delete(ctx, key); err != nil {
+			return Staged{}, fmt.Errorf("withdrawing the earlier stage: %w", err)
+		}
+	} else if err != nil {
+		return Staged{}, err
+	}
+	for i, a := range in.Artifacts {
+		flow.Progress(ctx, "%d of %d files", i, len(in.Artifacts))
+		have, err := s.stored(ctx, path.Join(prefix, a.Name), a)
+		if err != nil && !errors.Is(err, errDiffers) {
+			return Staged{}, err
+		}
+		if have {
+			continue
+		}
+		if err := s.putFile(ctx, path.Join(prefix, a.Name), filepath.Join(s.outputDir(ctx), a.Name), a); err != nil {
+			return Staged{}, err
+		}
+		flow.Mark(ctx, "staged %s", a.Name)
+	}
+	if err := s.put(ctx, key, manifest); err != nil {
+		return Staged{}, err
+	}
+	flow.Progress(ctx, "%d files in %s", len(in.Artifacts), prefix)
+	return Staged{Prefix: prefix, BuildVersion: p.BuildVersion, Version: p.Version().String(),
+		Manifest: measured.Digest(), Files: len(in.Artifacts)}, nil
+}
+
+// contentType is what a browser is told of a file.
+func contentType(name string) string {
+	switch {
+	case strings.HasSuffix(name, ".json"):
+		return "application/json"
+	case strings.HasSuffix(name, ".md"):
+		return "text/markdown; charset=utf-8"
+	case strings.HasSuffix(name, ".html"):
+		return "text/html; charset=utf-8"
+	case strings.HasSuffix(name, ".tar.gz"), strings.HasSuffix(name, ".tgz"):
+		return "application/gzip"
+	case strings.HasSuffix(name, ".zip"):
+		return "application/zip"
+	case strings.HasSuffix(name, ".txt"), strings.HasSuffix(name, "SUMS"), strings.HasSuffix(name, ".sha256"), strings.HasSuffix(name, ".sha512"):
+		return "text/plain; charset=utf-8"
+	}
+	return "application/octet-stream"
+}

@@ -1,0 +1,149 @@
+package cut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"gocloud.dev/blob"
+
+	"seaworthy/flow"
+	"seaworthy/forge"
+	"seaworthy/git"
+	"seaworthy/release"
+	"seaworthy/release/notes"
+)
+
+// Forge is what a release needs to know of a repository.
+type Forge interface {
+	Repo(ctx context.Context, repo forge.RepoName) (forge.Repo, error)
+	Branches(ctx context.Context, repo forge.RepoName) ([]forge.Branch, error)
+	CreateBranch(ctx context.Context, repo forge.RepoName, name, sha string) error
+}
+
+// Pages holds the release pages.
+type Pages interface {
+	Releases(ctx context.Context, repo forge.RepoName) ([]forge.Release, error)
+	CreateRelease(ctx context.Context, repo forge.RepoName, n forge.NewRelease) (forge.Release, error)
+	EditRelease(ctx context.Context, repo forge.RepoName, id int64, e forge.EditRelease) (forge.Release, error)
+	UploadAsset(ctx context.Context, repo forge.RepoName, releaseID int64, name, contentType string, size int64, r io.Reader) (forge.Asset, error)
+	DeleteAsset(ctx context.Context, repo forge.RepoName, id int64) error
+	DownloadAsset(ctx context.Context, repo forge.RepoName, id int64) (io.ReadCloser, error)
+}
+
+// Options are what a Service works with.
+type Options struct {
+	Forge Forge
+	Pages Pages
+	// Pulls knows the pull requests whose notes are collected; nil makes
+	// notes of commit subjects.
+	Pulls notes.Forge
+	Git   *git.Cache
+	// Auth is the credential for fetching and pushing.
+	Auth   git.Auth
+	Bucket *blob.Bucket
+	Engine *flow.Engine
+	// Project returns a repository's release configuration at a commit.
+	Project func(ctx context.Context, repo forge.RepoName, commit string) (Project, error)
+	// Gates collects the evidence a release is judged by. A gate whose facts
+	// could not be had is release.UnknownGate, not an error. Nil has none,
+	// and then only a rehearsal, where demanded, is judged.
+	Gates func(ctx context.Context, p Plan) ([]release.Gate, error)
+	// DownloadURL is where people find the files of a version; nil leaves
+	// links out of the changelog.
+	DownloadURL func(repo forge.RepoName, version string) string
+	// PageURL is the address of a version's release page; nil leaves it out of
+	// the announcement.
+	PageURL func(repo forge.RepoName, version string) string
+	// WorkDir takes one folder per run. Its parent must exist.
+	WorkDir string
+	// BuildCache names folders shared between builds; see build.Request.
+	BuildCache map[string]string
+	// Space is the free space, in bytes, that staging wants in WorkDir;
+	// 1 GiB when zero, no check when negative.
+	Space int64
+	// Retry is for steps that talk to the outside; 4 attempts from 2 s when
+	// zero.
+	Retry flow.Retry
+}
+
+// Service makes releases.
+type Service struct {
+	Options
+	stage  stageFlow
+	cut    cutFlow
+	branch branchFlow
+}
+
+// New returns a service, whose definitions are checked.
+func New(o Options) (*Service, error) {
+	for name, missing := range map[string]bool{"Forge": o.Forge == nil, "Pages": o.Pages == nil, "Git": o.Git == nil,
+		"Bucket": o.Bucket == nil, "Engine": o.Engine == nil, "Project": o.Project == nil, "WorkDir": o.WorkDir == ""} {
+		if missing {
+			return nil, fmt.Errorf("releases cannot be made without %s", name)
+		}
+	}
+	if o.Retry == (flow.Retry{}) {
+		o.Retry = flow.Retry{Attempts: 4, Base: 2 * time.Second, Cap: 30 * time.Second}
+	}
+	if o.Space == 0 {
+		o.Space = 1 << 30
+	}
+	s := &Service{Options: o}
+	s.stage, s.cut, s.branch = s.defineStage(), s.defineCut(), s.defineBranch()
+	for _, d := range s.Definitions() {
+		if err := d.Check(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Definitions returns the flows: stage, cut, branch.
+func (s *Service) Definitions() []*flow.Definition {
+	return []*flow.Definition{s.stage.def, s.cut.def, s.branch.def}
+}
+
+// silence is how long a step may say nothing before it is declared hung. A
+// compiler may well be quiet for minutes.
+const silence = 15 * time.Minute
+
+// lasting marks errors of the forge that trying again does not mend.
+func lasting(err error) error {
+	for _, e := range []error{forge.ErrUnauthorized, forge.ErrForbidden, forge.ErrInvalid, forge.ErrNotFound, git.ErrMissing} {
+		if errors.Is(err, e) {
+			return flow.Permanent(err)
+		}
+	}
+	return err
+}
+
+// Folders of the bucket.
+const (
+	stageRoot   = "stage"
+	releaseRoot = "release"
+	archiveRoot = "archive"
+)
+
+// folder is where a version of a repository lies in the bucket.
+func folder(mock bool, root string, repo forge.RepoName, version string) string {
+	p := path.Join(root, repo.Owner, repo.Name, release.Folder(version))
+	if mock {
+		p = "mock/" + p
+	}
+	return p
+}
+
+func short(commit string) string { return commit[:min(12, len(commit))] }
+
+func versionList(versions []release.Version) string {
+	names := make([]string, len(versions))
+	for i, v := range versions {
+		names[i] = v.String()
+	}
+	return strings.Join(names, " and ")
+}

@@ -1,0 +1,101 @@
+package cut
+
+import (
+	"seaworthy/flow"
+	"seaworthy/forge"
+	"seaworthy/release"
+)
+
+// cutFlow is the flow that publishes a staged release.
+type cutFlow struct {
+	def     *flow.Definition
+	staged  flow.Value[staged]
+	verdict flow.Value[release.Verdict]
+	page    flow.Value[page]
+}
+
+// approvalStep is the name of the step at which people approve.
+const approvalStep = "approve"
+
+// defineCut is the order of all work of publishing. Nothing becomes public
+// before what it points at is in place: files, then the tag, then the page, and
+// the markers, which everybody's scripts follow, last.
+func (s *Service) defineCut() cutFlow {
+	d := flow.Define("cut", 1)
+	request := flow.Param[CutRequest](d)
+
+	// Is it a request that can be answered?
+	where := flow.Add(d, outside(s, "options", "Check the request", s.checkCut), request)
+
+	// The stage, with every digest verified in the bucket. From here on the
+	// run is pinned to its manifest.
+	stage := flow.Add(d, outside(s, "staged", "Verify what was staged", s.loadStage), where)
+	known := flow.Combine2(where, stage, func(t target, st staged) job { return job{Staged: st, CloneURL: t.CloneURL} })
+
+	// Go or no-go, with evidence; then people.
+	verdict := flow.Add(d, outside(s, "gates", "Judge the readiness", s.judge), stage)
+	approved := flow.AwaitApproval(d, approvalStep, "Approval", flow.Combine2(stage, request, approvers), verdict)
+
+	// A release branch that is yet to be cut begins at the released commit.
+	branch := flow.Add(d, public(s, "branch", "Create the release branch", s.branchThere, s.createBranch), stage, approved)
+
+	// What will be said is written before anything is public, so that it
+	// cannot fail afterwards.
+	announcement := flow.Add(d, outside(s, "announcement", "Prepare the announcement", s.prepareAnnouncement), stage, verdict)
+
+	// The files, copied by digest and verified; and beside them the tag.
+	promoted := flow.Add(d, public(s, "promote", "Promote the artifacts", s.promotedAlready, s.promote), stage, approved)
+	tagged := flow.Add(d, public(s, "tag", "Push the tag", s.tagPushed, s.pushTag), known, promoted, branch)
+
+	// The changelog, onto the default branch and the release's own.
+	changelog := flow.Add(d, public(s, "changelog", "Push the changelog", s.changelogPushed, s.pushChangelog), known, tagged)
+
+	// The page: a draft, its files, each downloaded and compared, then public.
+	draft := flow.Add(d, public(s, "page-draft", "Draft the release page", s.pageThere, s.draftPage), stage, tagged)
+	onPage := flow.Combine2(stage, draft, func(st staged, p page) paged { return paged{st, p} })
+	assets := flow.Add(d, public(s, "page-assets", "Upload the files to the page", s.assetsThere, s.uploadAssets), onPage)
+	checked := flow.Add(d, outside(s, "page-verify", "Download and compare the page's files", s.verifyAssets), onPage, assets)
+	published := flow.Add(d, public(s, "page-publish", "Publish the page", s.pagePublished, s.publishPage), onPage, checked, changelog)
+
+	// Everything is in place: say so, and let the markers point at it.
+	said := flow.Add(d, public(s, "announce", "Write the announcement", s.announced, s.announce),
+		flow.Combine2(stage, announcement, func(st staged, t texts) message { return message{st, t} }), published)
+	raised := flow.Add(d, public(s, "markers", "Raise the markers", s.markersRaised, s.raiseMarkers), stage, said)
+
+	// The journal of it all, kept privately.
+	flow.Add(d, outside(s, "archive", "Archive the journal", s.archive), stage, raised)
+
+	return cutFlow{def: d, staged: stage, verdict: verdict, page: draft}
+}
+
+// approvers are the roles that must approve. A rehearsal needs nobody.
+func approvers(st staged, r CutRequest) []string {
+	if r.Mock {
+		return nil
+	}
+	return st.Record.Plan.Project.Approvals
+}
+
+// branchFlow is the flow that creates a branch.
+type branchFlow struct {
+	def *flow.Definition
+}
+
+// defineBranch is the order of all work of creating a branch.
+func (s *Service) defineBranch() branchFlow {
+	d := flow.Define("branch", 1)
+	request := flow.Param[BranchRequest](d)
+
+	// Where does it begin? The run is pinned to that commit.
+	start := flow.Add(d, outside(s, "options", "Find the commit to begin at", s.branchStart), request)
+
+	flow.Add(d, public(s, "create", "Create the branch", s.findBranch, s.makeBranch), start)
+	return branchFlow{def: d}
+}
+
+// branchPoint is a branch and the commit it begins at.
+type branchPoint struct {
+	Repo   forge.RepoName `json:"repo"`
+	Branch string         `json:"branch"`
+	Commit string         `json:"commit"`
+}

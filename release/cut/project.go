@@ -1,0 +1,57 @@
+package cut
+
+import (
+	"errors"
+	"fmt"
+
+	"seaworthy/artifact"
+	"seaworthy/artifact/build"
+	"seaworthy/release"
+)
+
+// Project is how a repository wants to be released, as its configuration says
+// at the commit that is released. It is recorded with the stage, so that the
+// cut follows the same rules.
+type Project struct {
+	Name   string         `json:"name"` // begins every archive's name
+	Policy release.Policy `json:"policy"`
+	Build  Build          `json:"build"`
+	// Approvals are the roles that must each approve a real cut.
+	Approvals []string `json:"approvals,omitempty"`
+	// Rehearse demands a mock cut of the same build that went through.
+	Rehearse bool `json:"rehearse,omitempty"`
+	// NoChangelog keeps the changelog out of the repository.
+	NoChangelog bool `json:"no_changelog,omitempty"`
+	// Tagger signs tags and changelog commits.
+	Tagger Identity `json:"tagger"`
+}
+
+// Identity is a name and an address in Git's sense.
+type Identity struct {
+	Name  string `json:"name"`
+	Email string `json:"email"`
+}
+
+// Build says how the archives are made; see build.Request for each field.
+type Build struct {
+	Main      []string            `json:"main,omitempty"`
+	LDFlags   string              `json:"ldflags,omitempty"`
+	Command   *build.Command      `json:"command,omitempty"`
+	Platforms []artifact.Platform `json:"platforms,omitempty"`
+	Env       []string            `json:"env,omitempty"`
+	Files     []string            `json:"files,omitempty"`
+	// Source adds an archive of the source tree.
+	Source   bool `json:"source,omitempty"`
+	Parallel int  `json:"parallel,omitempty"`
+}
+
+// validate reports what a release cannot be made with.
+func (p Project) validate() error {
+	if err := artifact.CheckName(p.Name); err != nil {
+		return fmt.Errorf("the project's name: %w", err)
+	}
+	if p.Tagger.Name == "" || p.Tagger.Email == "" {
+		return errors.New("the project names nobody, with name and email, to sign its tags")
+	}
+	return p.Policy.Validate()
+}

@@ -1,0 +1,63 @@
+package cut
+
+import (
+	"seaworthy/artifact"
+	"seaworthy/flow"
+	"seaworthy/release/notes"
+)
+
+// stageFlow is the flow that stages a release, and the values others ask for.
+type stageFlow struct {
+	def    *flow.Definition
+	plan   flow.Value[Plan]
+	staged flow.Value[Staged]
+}
+
+// defineStage is the order of all work of staging. Nothing here is public.
+func (s *Service) defineStage() stageFlow {
+	d := flow.Define("stage", 1)
+	request := flow.Param[StageRequest](d)
+
+	// Is it a request that can be answered: a known kind, a repository that is there?
+	where := flow.Add(d, outside(s, "options", "Check the request", s.checkStage), request)
+
+	// Which commit? From here on the run is pinned to it, however the branch moves.
+	found := flow.Add(d, outside(s, "branch", "Read the branch and pin the commit", s.findSource), where)
+
+	// How does that very commit want to be released?
+	project := flow.Add(d, outside(s, "project", "Read the release configuration", s.readProject), found)
+
+	// Which version comes next, and since which one are the notes?
+	plan := flow.Add(d, outside(s, "version", "Choose the version", s.chooseVersion),
+		flow.Combine2(found, project, func(src source, p Project) choice { return choice{src, p} }))
+
+	// Are the tools there, and the space, before an hour is spent?
+	ready := flow.Add(d, inside("prerequisites", "Check tools and disk space", s.checkTools), plan)
+
+	// A clone of our own, with the commit checked out.
+	ground := flow.Combine2(plan, where, func(p Plan, t target) site { return site{p, t.CloneURL} })
+	workspace := flow.Add(d, outside(s, "workspace", "Prepare a workspace", s.prepareWorkspace), ground, ready)
+
+	// The tag objects are made now, and pushed when the release is cut: what is
+	// built and what is tagged are the same by construction.
+	tags := flow.Add(d, inside("tag", "Make the tag", s.makeTags), plan, workspace)
+
+	// Programs and archives for every platform; and meanwhile the notes.
+	built := flow.Add(d, inside("build", "Build the archives", s.buildArchives), ground, workspace)
+	collected := flow.Add(d, outside(s, "notes", "Collect the release notes", s.collectNotes), plan, workspace)
+
+	// What was built must be what was asked for.
+	verified := flow.Add(d, inside("verify", "Verify what was built", s.verifyBuilt),
+		flow.Combine2(plan, built, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
+
+	// Notes, changelog section and checksums, written beside the archives.
+	papers := flow.Add(d, inside("papers", "Write notes, changelog and checksums", s.writePapers),
+		flow.Combine4(plan, built, collected, tags,
+			func(p Plan, a []artifact.Artifact, n notes.Notes, t []Tag) draft { return draft{p, a, n, t} }))
+
+	// Into the bucket; the manifest last, so that a stage is whole or absent.
+	staged := flow.Add(d, outside(s, "stage", "Stage in the bucket", s.upload),
+		flow.Combine2(plan, papers, func(p Plan, a []artifact.Artifact) product { return product{p, a} }), verified)
+
+	return stageFlow{def: d, plan: plan, staged: staged}
+}
