@@ -10,11 +10,14 @@ import (
 	"seaworthy/forge"
 )
 
-// eventHead is what every kind of payload may have.
+// eventHead is what every kind of payload may have. Of the repository it takes
+// the name alone: the rest has another shape in a push than elsewhere.
 type eventHead struct {
-	Action     string             `json:"action"`
-	Repository *github.Repository `json:"repository"`
-	Sender     *github.User       `json:"sender"`
+	Action     string `json:"action"`
+	Repository *struct {
+		FullName string `json:"full_name"`
+	} `json:"repository"`
+	Sender *github.User `json:"sender"`
 }
 
 // eventBody holds the fields of all kinds the product acts on. Their names do
@@ -72,7 +75,7 @@ func decode(kind forge.EventKind, body []byte) (forge.Event, error) {
 	}
 	e := forge.Event{Kind: kind, Action: head.Action, Sender: head.Sender.GetLogin()}
 	if head.Repository != nil {
-		name, err := forge.ParseRepoName(head.Repository.GetFullName())
+		name, err := forge.ParseRepoName(head.Repository.FullName)
 		if err != nil {
 			return forge.Event{}, fmt.Errorf("repository.full_name: %w", err)
 		}

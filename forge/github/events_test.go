@@ -47,7 +47,7 @@ func TestDecodeEvent(t *testing.T) {
 		{"push", "push", `{"ref":"refs/heads/main","before":"b","after":"a","forced":true,"commits":[{"id":"a","message":"M","timestamp":"2026-01-02T04:04:05+01:00","author":{"name":"Ann","email":"ann@example.com","username":"ann"},"committer":{"name":"Ben"}}],` + head + `}`,
 			forge.Event{Repo: repo, Sender: "ben", Push: &forge.Push{Ref: "refs/heads/main", Before: "b", After: "a", Forced: true, Commits: []forge.Commit{{
 				SHA: "a", Message: "M", AuthorLogin: "ann", Author: forge.Signature{Name: "Ann", Email: "ann@example.com", Time: at}, Committer: forge.Signature{Name: "Ben", Time: at}}}}}},
-		{"a push's repository tells times in seconds", "push", `{"ref":"refs/tags/v1","repository":{"full_name":"harbour/halyard","created_at":1700000000,"pushed_at":1700000000,"owner":{"name":"harbour"}}}`,
+		{"a push's repository has a shape of its own", "push", `{"ref":"refs/tags/v1","repository":{"full_name":"harbour/halyard","created_at":1700000000,"pushed_at":1700000000,"owner":{"name":"harbour"},"organization":"harbour"}}`,
 			forge.Event{Repo: repo, Push: &forge.Push{Ref: "refs/tags/v1"}}},
 		{"status", "status", `{"sha":"a","state":"failure","context":"unit","description":"D","target_url":"u","created_at":"2026-01-02T03:04:05Z","branches":[{"name":"main"},{"name":"topic"}],` + head + `}`,
 			forge.Event{Repo: repo, Sender: "ben", Status: &forge.CommitStatus{SHA: "a", Branches: []string{"main", "topic"},
