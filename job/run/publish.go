@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"seaworthy/job"
@@ -42,9 +41,14 @@ func (s *Service) publish(ctx context.Context, e job.Execution, o outcome, sp *s
 	if err := publishTests(ctx, w, e, sp); err != nil {
 		return err
 	}
-	err := sp.eachArtifact(func(name string, f *os.File) error { return w.Artifact(ctx, name, f) })
-	if err != nil {
-		return err
+	if sp.exists() {
+		skipped, err := w.Artifacts(ctx, sp.artifacts())
+		if err != nil {
+			return err
+		}
+		if len(skipped) > 0 {
+			s.o.Log.WarnContext(ctx, "artifacts whose names cannot be stored are left out", "execution", e.ID, "names", skipped)
+		}
 	}
 	return w.Finished(ctx, e, metadata(o))
 }
@@ -105,12 +109,7 @@ func publishTests(ctx context.Context, w *result.Writer, e job.Execution, sp *sp
 	if e.Spec.Annotations[result.JUnitAnnotation] != result.GoTest {
 		return nil
 	}
-	own := false
-	err := sp.eachArtifact(func(name string, _ *os.File) error {
-		own = own || result.IsJUnit(name)
-		return nil
-	})
-	if err != nil || own {
+	if own, err := sp.anyArtifact(result.IsJUnit); err != nil || own {
 		return err
 	}
 	log, err := sp.openLog()

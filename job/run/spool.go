@@ -136,27 +136,27 @@ func (s *spool) outcome() (o outcome, ok bool, err error) {
 // openLog opens the log; fs.ErrNotExist if there is none.
 func (s *spool) openLog() (*os.File, error) { return os.Open(s.logFile()) }
 
-// eachArtifact calls fn for every artifact.
-func (s *spool) eachArtifact(fn func(name string, f *os.File) error) error {
+// exists reports whether there is anything: an execution aborted before it ran
+// left nothing.
+func (s *spool) exists() bool {
+	_, err := os.Stat(s.artifacts())
+	return err == nil
+}
+
+// anyArtifact reports whether there is an artifact of such a name.
+func (s *spool) anyArtifact(is func(name string) bool) (bool, error) {
+	found := false
 	err := filepath.WalkDir(s.artifacts(), func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		name, err := filepath.Rel(s.artifacts(), p)
-		if err != nil {
-			return err
-		}
-		f, err := os.Open(p)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return fn(filepath.ToSlash(name), f)
+		found = found || err == nil && !d.IsDir() && is(filepath.ToSlash(p))
+		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // nothing ran
+		return false, nil
 	}
-	return err
+	if err != nil {
+		return false, fmt.Errorf("looking through the artifacts: %w", err)
+	}
+	return found, nil
 }
 
 func (s *spool) remove() error {
