@@ -34,12 +34,8 @@ func Parse(name string, data []byte) (Project, error) {
 	p := defaults()
 	p.File = name
 	problems := strict.Unmarshal(name, data, &p)
-	c := checker{file: name}
-	if !hasSyntaxError(problems, p) {
-		c.project(p)
-	}
 	_, found := p.JobFile("")
-	problems = strict.Sort(append(append(problems, c.problems...), found...))
+	problems = strict.Sort(append(append(problems, check(p, problems)...), found...))
 	failures, warnings := strict.Split(problems)
 	p.Warnings = warnings
 	if len(failures) > 0 {
@@ -51,10 +47,19 @@ func Parse(name string, data []byte) (Project, error) {
 	return p, nil
 }
 
-// hasSyntaxError reports whether nothing could be read, in which case there is
-// no point in saying what is missing.
-func hasSyntaxError(problems []strict.Problem, p Project) bool {
-	return p.Lines.Start == 0 && len(problems) > 0
+// check looks at the values. Of a file that could not be read there is nothing
+// to say, nor of a line that has a problem already.
+func check(p Project, already []strict.Problem) []strict.Problem {
+	if p.Lines.Start == 0 && len(already) > 0 {
+		return nil
+	}
+	bad := map[int]bool{}
+	for _, a := range already {
+		bad[a.Line] = true
+	}
+	c := checker{file: p.File}
+	c.project(p)
+	return slices.DeleteFunc(c.problems, func(p strict.Problem) bool { return bad[p.Line] })
 }
 
 // JobFile returns the jobs written in seaworthy.yaml itself, as those of repo

@@ -247,27 +247,30 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, where string) {
 	ok := false
 	switch {
 	case v.Type() == durationType:
-		t, err := time.ParseDuration(n.Value)
-		v.SetInt(int64(t))
-		ok = err == nil
+		if t, err := time.ParseDuration(n.Value); err == nil {
+			v.SetInt(int64(t))
+			ok = true
+		}
 	case v.Kind() == reflect.String:
 		v.SetString(n.Value)
 		ok = true
 	case v.Kind() == reflect.Bool:
 		var b bool
-		b, ok = boolean(n)
-		v.SetBool(b)
+		if b, ok = boolean(n); ok {
+			v.SetBool(b)
+		}
 	case v.CanInt():
-		i, err := strconv.ParseInt(n.Value, 0, v.Type().Bits())
-		ok = err == nil && n.ShortTag() == "!!int"
-		v.SetInt(i)
+		if i, err := strconv.ParseInt(n.Value, 0, v.Type().Bits()); err == nil && n.ShortTag() == "!!int" {
+			v.SetInt(i)
+			ok = true
+		}
 	case v.CanFloat():
-		f, err := strconv.ParseFloat(n.Value, v.Type().Bits())
-		ok = err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
-		v.SetFloat(f)
+		if f, err := strconv.ParseFloat(n.Value, v.Type().Bits()); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+			v.SetFloat(f)
+			ok = true
+		}
 	}
 	if !ok {
-		v.SetZero()
 		d.fail(n, "%s is %q: write %s", where, n.Value, wanted(v.Type()))
 	}
 }

@@ -65,22 +65,24 @@ func unreadable(file string, data []byte) (Problem, bool) {
 
 var (
 	errorLine     = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+	fromParser    = regexp.MustCompile(`^did not find expected (<|',' or|key|node content|'-')|^found (duplicate %|undefined tag|incompatible)`)
 	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 )
 
-// syntax turns the parser's error into a problem. The parser names the line
-// before the offending one in some cases and none in others, so the usual
-// causes are looked for in the text.
+// syntax turns the parser's error into a problem. The parser names a line
+// at or before the offending one, and none in some cases, so the usual causes
+// are looked for in the text.
 func syntax(file string, data []byte, err error) Problem {
 	m := errorLine.FindStringSubmatch(strings.ReplaceAll(err.Error(), "\n", " "))
 	if m == nil {
 		return Problem{File: file, Message: "not YAML: " + err.Error()}
 	}
 	line, message := 1, m[2]
-	if m[1] != "" {
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			line = n
-		}
+	if n, err := strconv.Atoi(m[1]); err == nil {
+		line = n
+	}
+	if fromParser.MatchString(message) {
+		line++ // counted from 0, unlike the scanner's
 	}
 	if a := unknownAnchor.FindStringSubmatch(message); a != nil {
 		if at := bytes.Index(data, []byte("*"+a[1])); at >= 0 {

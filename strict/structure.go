@@ -108,16 +108,20 @@ func (d *decoder) advice(name string, t reflect.Type, s *shape) string {
 }
 
 // Nearest returns the candidate that was most likely meant by name, "" if none
-// is near.
+// is near. Of two as near, the one with the same first letter is taken.
 func Nearest(name string, candidates []string) string {
-	best, bestDistance := "", 1+max(1, len(name)/3)
+	best, bestScore := "", 2*(1+max(1, len(name)/3))
 	for _, c := range candidates {
 		a, b := plain(name), plain(c)
 		if a == b {
 			return c
 		}
-		if n := distance(a, b); n < bestDistance {
-			best, bestDistance = c, n
+		score := 2 * distance(a, b)
+		if a != "" && b != "" && a[0] != b[0] {
+			score++
+		}
+		if score < bestScore {
+			best, bestScore = c, score
 		}
 	}
 	return best

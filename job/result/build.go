@@ -23,6 +23,9 @@ type Build struct {
 	Started  *Started
 	Finished *Finished
 	Tests    []TestResult
+	// Malformed says why a JUnit file could not be read to its end, empty if
+	// all could.
+	Malformed string
 	// Irregular says what was not as it should be, and how it was read.
 	Irregular []string
 }
@@ -197,6 +200,9 @@ func (o *Build) junit(ctx context.Context, b *blob.Bucket, name string) error {
 			return errors.Join(fmt.Errorf("reading %s of %s: %w", name, o.Path, err), r.Close())
 		}
 		o.irregular("%s: %v; the %d tests before that were read", name, err, len(tests))
+		if o.Malformed == "" {
+			o.Malformed = fmt.Sprintf("%s: %v", name, err)
+		}
 	}
 	for i := range tests {
 		tests[i].File = name
