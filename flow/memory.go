@@ -36,7 +36,7 @@ func (m *Memory) CreateRun(_ context.Context, r Run) error {
 	if m.runs == nil {
 		m.runs = map[string]*remembered{}
 	}
-	r.Params = slices.Clone(r.Params)
+	r.State, r.Params = Pending, slices.Clone(r.Params)
 	m.runs[r.ID] = &remembered{run: r, order: len(m.runs)}
 	return nil
 }
