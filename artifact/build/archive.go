@@ -107,9 +107,20 @@ func (r Request) files() ([]entry, error) {
 	return list, nil
 }
 
+// newGzip writes a header without name or time.
+func newGzip(w io.Writer) (*gzip.Writer, error) {
+	zw, err := gzip.NewWriterLevel(w, compression)
+	if err != nil {
+		return nil, err
+	}
+	// The zero time.Time would be written as some moment in 2042.
+	zw.ModTime = time.Unix(0, 0)
+	return zw, nil
+}
+
 // writeTarGz writes the entries as a gzipped tar.
 func writeTarGz(w ctxWriter, entries []entry, when time.Time) error {
-	zw, err := gzip.NewWriterLevel(w, compression)
+	zw, err := newGzip(w)
 	if err != nil {
 		return err
 	}
@@ -182,7 +193,7 @@ func Source(ctx context.Context, repo Archiver, req Request) (artifact.Artifact,
 	defer s.remove()
 	stem := req.stem(artifact.Platform{})
 	a, err := s.create(ctx, stem+"_source.tar.gz", artifact.Source, func(w ctxWriter) error {
-		zw, err := gzip.NewWriterLevel(w, compression)
+		zw, err := newGzip(w)
 		if err != nil {
 			return err
 		}
