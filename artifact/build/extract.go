@@ -78,6 +78,9 @@ func extract(archive, dir string, limits Limits) error {
 	} else {
 		err = u.tarGz(archive)
 	}
+	if err == nil {
+		err = u.checkLinks()
+	}
 	if err != nil {
 		return err
 	}
@@ -87,8 +90,9 @@ func extract(archive, dir string, limits Limits) error {
 // unpacker writes entries below root. os.Root keeps every operation inside even
 // where a link was unpacked before; the checks here say so in words.
 type unpacker struct {
-	root *os.Root
-	left Limits
+	root  *os.Root
+	left  Limits
+	links []string
 }
 
 func (u *unpacker) tarGz(archive string) error {
@@ -239,5 +243,17 @@ func (u *unpacker) link(name, target string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w: %s stands in it twice", ErrUnsafe, name)
 	}
+	u.links = append(u.links, p)
 	return err
+}
+
+// checkLinks follows every link once all is unpacked: two that are harmless by
+// their texts may lead out together. A link to nothing is no harm.
+func (u *unpacker) checkLinks() error {
+	for _, p := range u.links {
+		if _, err := u.root.Stat(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: the link %s: %w", ErrUnsafe, p, err)
+		}
+	}
+	return nil
 }
