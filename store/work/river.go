@@ -21,9 +21,11 @@ import (
 )
 
 const (
-	// pollInterval is how soon due items are noticed for which no bell rang:
-	// delayed ones, retries, and those that another process queued.
-	pollInterval = 500 * time.Millisecond
+	// pollInterval is how soon an item is noticed for which no bell rang: one
+	// that another process queued, or a delayed one after a restart. There is
+	// no other process on SQLite, where looking costs this process the most.
+	pollInterval       = 500 * time.Millisecond
+	pollIntervalSQLite = 3 * time.Second
 	// fetchCooldown is the least time between two looks into the queue.
 	fetchCooldown = 2 * time.Millisecond
 	// never is for River's own rescue of jobs that seem stuck, which goes by
@@ -79,9 +81,13 @@ func newClient(q *Queue) (*river.Client[*sql.Tx], error) {
 	for name, n := range q.config.Queues {
 		queues[name] = river.QueueConfig{MaxWorkers: n}
 	}
+	poll := pollInterval
+	if q.db.Dialect() == store.SQLite {
+		poll = pollIntervalSQLite
+	}
 	return river.NewClient(driverFor(q.db, q.bell), &river.Config{
 		FetchCooldown:        fetchCooldown,
-		FetchPollInterval:    pollInterval,
+		FetchPollInterval:    poll,
 		JobTimeout:           -1, // handlers know best how long they may take
 		Logger:               q.config.Log,
 		Queues:               queues,
@@ -238,6 +244,17 @@ func (b *bell) ring(queue string) {
 	defer b.mu.Unlock()
 	b.queues[queue] = true
 	b.wake()
+}
+
+// ringIn rings after a delay. A bell that rings after the end of Run is not
+// heard, and does no harm.
+func (b *bell) ringIn(delay time.Duration, queue string) {
+	if delay <= 0 {
+		b.ring(queue)
+		return
+	}
+	// A little later: the databases round times.
+	time.AfterFunc(delay+2*time.Millisecond, func() { b.ring(queue) })
 }
 
 func (b *bell) wake() {

@@ -40,6 +40,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	}
 	group, loops := errgroup.WithContext(ctx)
 	group.Go(func() error { return q.beatLoop(loops) })
+	group.Go(func() error { return q.retryLoop(loops) })
 	group.Go(func() error { return q.periodicLoop(loops) })
 	err := group.Wait() // nil once ctx has ended
 	return errors.Join(err, q.stop(context.WithoutCancel(ctx)))
@@ -70,6 +71,25 @@ func (q *Queue) leave(ctx context.Context) error {
 		return fmt.Errorf("stopping the work queue: %w", err)
 	}
 	return nil
+}
+
+// retryLoop rings the bell when an item that failed is due again.
+func (q *Queue) retryLoop(ctx context.Context) error {
+	failed, unsubscribe := q.client.Subscribe(river.EventKindJobFailed)
+	defer unsubscribe()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, ok := <-failed:
+			if !ok {
+				return nil
+			}
+			if e.Job.FinalizedAt == nil {
+				q.bell.ringIn(time.Until(e.Job.ScheduledAt), e.Job.Queue)
+			}
+		}
+	}
 }
 
 // beatLoop says that this process lives, and looks after those that do not.

@@ -34,7 +34,7 @@ type Item struct {
 	Payload json.RawMessage
 	// Queue is one of Config.Queues; DefaultQueue when empty.
 	Queue string
-	// Delay is how long it waits at least; up to half a second is added.
+	// Delay is how long it waits at least.
 	Delay time.Duration
 	// MaxAttempts is how often it is tried before it is given up; 25 when 0.
 	MaxAttempts int
@@ -155,7 +155,7 @@ func (q *Queue) enqueue(ctx context.Context, tx *sql.Tx, it Item) error {
 	}
 	// Also for an item that changes nothing: its twin may have been passed
 	// over while this transaction held it.
-	if err := q.db.OnCommit(tx, func() { q.bell.ring(it.Queue) }); err != nil {
+	if err := q.db.OnCommit(tx, func() { q.bell.ringIn(it.Delay, it.Queue) }); err != nil {
 		return err
 	}
 	token := rand.Text()
