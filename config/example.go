@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"text/template"
+	"unicode"
 )
 
 // Detected is what a look at a repository finds. The zero value is a Go module
@@ -59,11 +60,11 @@ func lastElement(module string) string {
 
 var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
 
-// quoted writes a text so that YAML reads it back: JSON's form, which Go's is
-// for what survives valid UTF-8.
+// quoted writes a text so that YAML reads it back, on one line and without what
+// cannot be seen.
 func quoted(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\uFFFD' || r > 0xFFFF || r == '\u2028' || r == '\u2029' || r == '\ufeff' {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r

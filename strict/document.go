@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -49,14 +50,17 @@ func unreadable(file string, data []byte) (Problem, bool) {
 			if c == '\n' {
 				line++
 			} else if c < ' ' && c != '\t' && c != '\r' || c == 0x7f {
-				return Problem{File: file, Line: line, Message: fmt.Sprintf("control character 0x%02x: remove it, or write it escaped in a double-quoted string", c)}, true
+				return Problem{File: file, Line: line, Message: fmt.Sprintf("control character %U: remove it, or write it escaped in a double-quoted string", c)}, true
 			}
 			i++
 			continue
 		}
 		r, n := utf8.DecodeRune(data[i:])
-		if r == utf8.RuneError && n == 1 {
+		switch {
+		case r == utf8.RuneError && n == 1:
 			return Problem{File: file, Line: line, Message: "not UTF-8: save the file as UTF-8"}, true
+		case unicode.IsControl(r) && r != '\u0085':
+			return Problem{File: file, Line: line, Message: fmt.Sprintf("control character %U: remove it, or write it escaped in a double-quoted string", r)}, true
 		}
 		i += n
 	}

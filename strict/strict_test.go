@@ -127,7 +127,8 @@ func TestProblems(t *testing.T) {
 		{"two documents", "name: a\n---\nname: b\n", []string{"f:3: a second document: put everything into one, without a line of ---"}},
 		{"tab", "name: a\nmap:\n\ta: b\n", []string{"f:3: a tab indents this line: indent with spaces"}},
 		{"anchor", "name: a\non: *b\n", []string{`f:2: unknown anchor "b": define it with &b before it is used`}},
-		{"control character", "name: a\non: \x01\n", []string{"f:2: control character 0x01: remove it, or write it escaped in a double-quoted string"}},
+		{"control character", "name: a\non: \x01\n", []string{"f:2: control character U+0001: remove it, or write it escaped in a double-quoted string"}},
+		{"control character of two bytes", "name: a\non: \u0081\n", []string{"f:2: control character U+0081: remove it, or write it escaped in a double-quoted string"}},
 		{"not UTF-8", "name: a\non: \xff\n", []string{"f:2: not UTF-8: save the file as UTF-8"}},
 		{"UTF-16", "\xff\xfen\x00", []string{"f:1: the file is UTF-16: save it as UTF-8"}},
 	}
@@ -229,7 +230,8 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var v thing
 		problems := strict.Unmarshal("f", data, &v)
-		lines := strings.Count(string(data), "\n") + 2
+		breaks := strings.NewReplacer("\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+		lines := strings.Count(breaks.Replace(string(data)), "\n") + 2
 		for _, p := range problems {
 			if p.Message == "" || p.Line < 0 || p.Line > lines {
 				t.Errorf("problem %+v of a file of %d lines", p, lines)
