@@ -277,3 +277,68 @@ func TestSharedClientIsLeftAlone(t *testing.T) {
 		t.Error("the caller's HTTP client was given another transport")
 	}
 }
+
+// A large upload that the forge does not want is refused before it is sent.
+func TestUnwantedUploadIsNotSent(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		answer(w, http.StatusUnprocessableEntity, `{"message":"Validation Failed","errors":[{"resource":"ReleaseAsset","code":"already_exists","field":"name"}]}`)
+	})
+	const size = 64 << 20
+	content := &counting{left: size}
+	_, err := c.UploadAsset(t.Context(), repo, 3, "large.bin", "application/octet-stream", size, content)
+	if !errors.Is(err, forge.ErrExists) {
+		t.Errorf("gave %v; want that it exists", err)
+	}
+	if sent := size - content.left; sent != 0 {
+		t.Errorf("%d bytes were sent in vain", sent)
+	}
+}
+
+// counting is a long body of zeros.
+type counting struct{ left int }
+
+func (c *counting) Read(p []byte) (int, error) {
+	if c.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(c.left, len(p))
+	c.left -= n
+	return n, nil
+}
+
+func TestUploadWhoseSourceBreaks(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err == nil {
+			t.Error("the whole body arrived")
+		}
+	})
+	broken := errors.New("the disk is gone")
+	_, err := c.UploadAsset(t.Context(), repo, 3, "a.bin", "text/plain", 10, io.MultiReader(strings.NewReader("12345"), failing{broken}))
+	if !errors.Is(err, broken) || errors.Is(err, forge.ErrUnavailable) || !strings.HasPrefix(err.Error(), "upload asset a.bin (10 bytes) to release 3 of harbour/halyard: read its content: ") {
+		t.Errorf("gave %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func TestNothingToAskFor(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("asked for %s %s", r.Method, r.URL) })
+	for what, err := range map[string]error{
+		"no labels":    c.AddLabels(t.Context(), repo, 1),
+		"no assignees": c.AddAssignees(t.Context(), repo, 1, nil),
+		"nobody off":   c.RemoveAssignees(t.Context(), repo, 1, nil),
+		"no reviewers": c.RequestReviewers(t.Context(), repo, 1, nil),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := c.File(t.Context(), repo, "../../../secret", ""); !errors.Is(err, forge.ErrInvalid) {
+		t.Errorf("a path that leaves the repository gave %v", err)
+	}
+}

@@ -159,6 +159,9 @@ func (c *Client) RemoveLabel(ctx context.Context, repo forge.RepoName, number in
 
 // AddAssignees assigns people. GitHub passes over those without access.
 func (c *Client) AddAssignees(ctx context.Context, repo forge.RepoName, number int, logins []string) error {
+	if len(logins) == 0 {
+		return nil
+	}
 	if _, _, err := c.gh.Issues.AddAssignees(ctx, repo.Owner, repo.Name, number, logins); err != nil {
 		return c.fail(err, "assign %s to %s#%d", strings.Join(logins, ", "), repo, number)
 	}
@@ -167,6 +170,9 @@ func (c *Client) AddAssignees(ctx context.Context, repo forge.RepoName, number i
 
 // RemoveAssignees takes people off; those not assigned are passed over.
 func (c *Client) RemoveAssignees(ctx context.Context, repo forge.RepoName, number int, logins []string) error {
+	if len(logins) == 0 {
+		return nil
+	}
 	if _, _, err := c.gh.Issues.RemoveAssignees(ctx, repo.Owner, repo.Name, number, logins); err != nil {
 		return c.fail(err, "take %s off %s#%d", strings.Join(logins, ", "), repo, number)
 	}

@@ -98,7 +98,7 @@ func (c *Client) Reviews(ctx context.Context, repo forge.RepoName, number int) (
 
 func reviewOf(r *github.PullRequestReview) forge.Review { return *review(r) }
 
-// reviewEvents names each verdict that can be given in GitHub's request form.
+// reviewEvent is a verdict in GitHub's request form.
 func reviewEvent(s forge.ReviewState) (string, error) {
 	switch s {
 	case forge.ReviewApproved:
@@ -130,6 +130,9 @@ func (c *Client) CreateReview(ctx context.Context, repo forge.RepoName, number i
 // RequestReviewers asks people for a review. ErrInvalid if one of them is the
 // author or has no access.
 func (c *Client) RequestReviewers(ctx context.Context, repo forge.RepoName, number int, logins []string) error {
+	if len(logins) == 0 {
+		return nil
+	}
 	_, _, err := c.gh.PullRequests.RequestReviewers(ctx, repo.Owner, repo.Name, number, github.ReviewersRequest{Reviewers: logins})
 	if err != nil {
 		return c.fail(err, "ask %s to review pull request %s#%d", strings.Join(logins, ", "), repo, number)

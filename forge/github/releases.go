@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"sync"
 
 	"github.com/google/go-github/v88/github"
 
@@ -65,6 +66,10 @@ func (c *Client) DeleteRelease(ctx context.Context, repo forge.RepoName, id int6
 	return nil
 }
 
+// askFirst is the size from which an upload asks the forge whether it wants the
+// body before it sends it: one that exists already is then refused at once.
+const askFirst = 1 << 20
+
 // UploadAsset attaches a file of size bytes, read from r, to a release.
 // ErrExists if the release has an asset of that name, whatever its content:
 // whether it is the same one, Releases tells by size and digest. An upload cut
@@ -72,15 +77,47 @@ func (c *Client) DeleteRelease(ctx context.Context, repo forge.RepoName, id int6
 func (c *Client) UploadAsset(ctx context.Context, repo forge.RepoName, releaseID int64, name, contentType string, size int64, r io.Reader) (forge.Asset, error) {
 	attempted := fmt.Sprintf("upload asset %s (%d bytes) to release %d of %s", name, size, releaseID, repo)
 	u := fmt.Sprintf("repos/%s/%s/releases/%d/assets?%s", repo.Owner, repo.Name, releaseID, url.Values{"name": {name}}.Encode())
-	req, err := c.gh.NewUploadRequest(ctx, u, r, size, contentType)
+	content := &source{r: r}
+	req, err := c.gh.NewUploadRequest(ctx, u, content, size, contentType)
 	if err != nil {
 		return forge.Asset{}, fmt.Errorf("%s: %w", attempted, err)
 	}
+	if size >= askFirst {
+		req.Header.Set("Expect", "100-continue")
+	}
 	var a github.ReleaseAsset
 	if _, err := c.gh.Do(req, &a); err != nil {
+		if broken := content.failure(); broken != nil {
+			return forge.Asset{}, fmt.Errorf("%s: read its content: %w", attempted, broken)
+		}
 		return forge.Asset{}, c.fail(err, "%s", attempted)
 	}
 	return asset(&a), nil
+}
+
+// source remembers why reading failed, which is not the forge's fault. The
+// transport may still be reading when the answer is here.
+type source struct {
+	r   io.Reader
+	mu  sync.Mutex
+	err error
+}
+
+// Read implements io.Reader.
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.mu.Lock()
+		s.err = err
+		s.mu.Unlock()
+	}
+	return n, err
+}
+
+func (s *source) failure() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // DeleteAsset removes an asset.

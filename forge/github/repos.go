@@ -19,6 +19,19 @@ const mediaRaw = "application/vnd.github.raw+json"
 // maxRedirects follows a renamed branch or repository.
 const maxRedirects = 3
 
+// Repos lists the repositories that the token's account owns or works on.
+func (c *Client) Repos(ctx context.Context) ([]forge.Repo, error) {
+	opt := &github.RepositoryListByAuthenticatedUserOptions{ListOptions: github.ListOptions{PerPage: perPage}}
+	var repos []forge.Repo
+	for r, err := range c.gh.Repositories.ListByAuthenticatedUserIter(ctx, opt) {
+		if err != nil {
+			return nil, c.fail(err, "list repositories")
+		}
+		repos = append(repos, repository(r))
+	}
+	return repos, nil
+}
+
 // CreateRepo creates an empty repository, under the token's account or, if the
 // owner is another name, under that organisation. ErrExists if there is one.
 //
