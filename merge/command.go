@@ -1,8 +1,6 @@
 package merge
 
-import (
-	"strings"
-)
+import "strings"
 
 // Command is one line of a comment that asks for something: "/label kind/bug"
 // has the name "label" and the argument "kind/bug".
@@ -41,12 +39,10 @@ func ParseCommands(body string) []Command {
 				continue
 			}
 		}
-		visible := inComment
+		// A command begins its line; what follows "-->" on one does not.
+		begins := !inComment && strings.HasPrefix(text, "/")
 		text, inComment = withoutHTMLComments(text, inComment)
-		if visible { // a command begins its line; what follows "-->" does not
-			continue
-		}
-		if c, ok := parseCommand(text); ok {
+		if c, ok := parseCommand(text); begins && ok {
 			c.Line = line
 			out = append(out, c)
 		}

@@ -130,10 +130,9 @@ func (t *turn) request(ctx context.Context, logins []string) error {
 
 // admit marks a pull request by somebody the project does not know: its tests
 // wait for /ok-to-test.
-func (t *turn) admit(context.Context) error {
+func (t *turn) admit() {
 	stranger := !t.isCollaborator(t.pr.Author) && !t.bot.own(t.pr.Author)
 	t.labels.set(labelNeedsOKToTest, stranger && !t.labels.has(labelOKToTest))
-	return nil
 }
 
 // dropLGTM takes lgtm away after a push, unless what was pushed is what was

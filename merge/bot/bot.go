@@ -31,8 +31,9 @@ type Talk interface {
 	RemoveAssignees(ctx context.Context, repo forge.RepoName, number int, logins []string) error
 }
 
-// Changes is the forge's calls about pull requests.
+// Changes is the forge's calls about pull requests and issues themselves.
 type Changes interface {
+	Issue(ctx context.Context, repo forge.RepoName, number int) (forge.Issue, error)
 	PullRequest(ctx context.Context, repo forge.RepoName, number int) (forge.PullRequest, error)
 	PullRequests(ctx context.Context, repo forge.RepoName, f forge.PullFilter) ([]forge.PullRequest, error)
 	PullRequestFiles(ctx context.Context, repo forge.RepoName, number int) ([]forge.FileChange, error)
@@ -62,15 +63,13 @@ type Runner interface {
 	Test(ctx context.Context, r TestRequest) (TestAnswer, error)
 }
 
-// TestRequest is one /test, /retest or /ok-to-test on a pull request.
+// TestRequest is one /test or /retest on a pull request.
 type TestRequest struct {
 	PullRequest forge.PullRequest
 	// Command is the line as written: "/test unit", "/retest".
 	Command string
-	// Admitted: an /ok-to-test that counts; everything automatic runs.
-	Admitted bool
-	Actor    string
-	Key      string // the same comment and command have the same key
+	Actor   string
+	Key     string // the same comment and command have the same key
 }
 
 // TestAnswer is what came of a TestRequest.

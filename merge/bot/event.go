@@ -62,13 +62,13 @@ func (b *Bot) pullRequest(ctx context.Context, ev forge.Event) error {
 	}
 	switch ev.Action {
 	case "opened":
-		t.hear(said{actor: t.pr.Author, body: t.pr.Body, at: t.pr.CreatedAt, key: "description"})
-		if err := t.follow(ctx); err != nil {
-			return err
+		if !b.own(t.pr.Author) {
+			t.hear(said{actor: t.pr.Author, body: t.pr.Body, at: t.pr.CreatedAt, key: "description"})
+			if err := t.follow(ctx); err != nil {
+				return err
+			}
 		}
-		if err := t.admit(ctx); err != nil {
-			return err
-		}
+		t.admit()
 	case "synchronize":
 		if err := t.dropLGTM(ctx, ev.ReceivedAt); err != nil {
 			return err

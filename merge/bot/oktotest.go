@@ -9,23 +9,23 @@ import (
 
 func okToTestCommand() Command {
 	return Command{
-		Names:   []string{"ok-to-test"},
-		Usage:   "/ok-to-test [cancel]",
+		Names: []string{"ok-to-test"},
+		Usage: "/ok-to-test [cancel]",
+		// The label is what starts them, so that setting it by hand does too.
 		Help:    "Allows tests for a change by somebody who is no collaborator, and starts them.",
 		Example: "/ok-to-test",
 		Who:     Collaborator,
-		act: func(ctx context.Context, t *turn, c merge.Command) error {
+		act: func(_ context.Context, t *turn, c merge.Command) error {
 			if strings.EqualFold(c.Args, "cancel") {
 				t.labels.remove(labelOKToTest)
 				t.labels.set(labelNeedsOKToTest, !t.isCollaborator(t.pr.Author))
 				return nil
 			}
 			t.labels.remove(labelNeedsOKToTest)
-			if t.isCollaborator(t.pr.Author) {
-				return nil // tests were allowed all along
+			if !t.isCollaborator(t.pr.Author) { // else tests were allowed all along
+				t.labels.add(labelOKToTest)
 			}
-			t.labels.add(labelOKToTest)
-			return t.test(ctx, c, true)
+			return nil
 		},
 	}
 }

@@ -19,16 +19,11 @@ func testCommand() Command {
 	}
 }
 
+// actTest has the runner start what a command asks for.
 func actTest(ctx context.Context, t *turn, c merge.Command) error {
-	return t.test(ctx, c, false)
-}
-
-// test has the runner start what a command asks for.
-func (t *turn) test(ctx context.Context, c merge.Command, admitted bool) error {
 	answer, err := t.bot.opt.Runner.Test(ctx, TestRequest{
 		PullRequest: *t.pr,
 		Command:     c.String(),
-		Admitted:    admitted,
 		Actor:       t.saying.actor,
 		Key:         fmt.Sprintf("%s#%d %s line %d", t.repo, t.number, t.saying.key, c.Line),
 	})

@@ -50,10 +50,15 @@ func (b *Bot) newTurn(ctx context.Context, repo forge.RepoName, number int) (*tu
 	})
 }
 
-// newTurnFor begins a turn on whatever an issue event is about.
-func (b *Bot) newTurnFor(ctx context.Context, repo forge.RepoName, issue forge.Issue) (*turn, error) {
-	if issue.IsPull {
-		return b.newTurn(ctx, repo, issue.Number)
+// newTurnFor begins a turn on whatever an issue event is about. The event's own
+// copy may be old.
+func (b *Bot) newTurnFor(ctx context.Context, repo forge.RepoName, told forge.Issue) (*turn, error) {
+	if told.IsPull {
+		return b.newTurn(ctx, repo, told.Number)
+	}
+	issue, err := b.opt.Forge.Issue(ctx, repo, told.Number)
+	if err != nil {
+		return nil, err
 	}
 	return b.begin(ctx, &turn{repo: repo, number: issue.Number, issue: issue, labels: newLabels(issue.Labels)})
 }
