@@ -3,6 +3,7 @@ package queue
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -90,6 +91,9 @@ func bases(prs []forge.PullRequest) []string {
 	return slices.Compact(out)
 }
 
+// errNoBranch: the branch is not there.
+var errNoBranch = errors.New("no such branch")
+
 // look gathers everything a decision about the branch rests on.
 func (q *Queue) look(ctx context.Context, repo forge.RepoName, branch string, s *branchState) (merge.Pool, error) {
 	p := merge.Pool{Repo: repo, Branch: branch}
@@ -104,6 +108,9 @@ func (q *Queue) look(ctx context.Context, repo forge.RepoName, branch string, s 
 		return fail(err)
 	}
 	tip, err := q.opt.Forge.Branch(ctx, repo, branch)
+	if errors.Is(err, forge.ErrNotFound) {
+		return fail(fmt.Errorf("%w: %w", errNoBranch, err))
+	}
 	if err != nil {
 		return fail(err)
 	}

@@ -43,6 +43,9 @@ func (q *Queue) Sync(ctx context.Context, repo forge.RepoName, branch string) er
 // may find more to do.
 func (q *Queue) pass(ctx context.Context, repo forge.RepoName, branch string, s *branchState) (again bool, err error) {
 	pool, err := q.look(ctx, repo, branch, s)
+	if errors.Is(err, errNoBranch) {
+		return false, nil // deleted meanwhile; nothing can merge into it
+	}
 	if err != nil {
 		return false, err
 	}
