@@ -71,17 +71,22 @@ func (s *Service) tidy(id string, state flow.State) error {
 	return nil
 }
 
-// Unfinished lists the runs that a process which begins should drive on: those
-// that were under way when the last one ended.
-func (s *Service) Unfinished(ctx context.Context) ([]flow.Run, error) {
+// Recover is what a process does first: it removes the work folders of runs
+// that are over, and returns the runs that were under way when the last process
+// ended, to be driven on.
+func (s *Service) Recover(ctx context.Context) ([]flow.Run, error) {
 	var unfinished []flow.Run
 	for _, d := range s.Definitions() {
-		for _, state := range []flow.State{flow.Running, flow.Pending, flow.Waiting} {
-			runs, err := s.Engine.Journal.Runs(ctx, flow.RunFilter{Flow: d.Name(), State: state})
-			if err != nil {
-				return nil, fmt.Errorf("looking for unfinished releases: %w", err)
+		runs, err := s.Engine.Journal.Runs(ctx, flow.RunFilter{Flow: d.Name()})
+		if err != nil {
+			return nil, fmt.Errorf("looking for unfinished releases: %w", err)
+		}
+		for _, run := range runs {
+			if !run.State.Final() {
+				unfinished = append(unfinished, run)
+			} else if err := s.tidy(run.ID, run.State); err != nil {
+				return nil, err
 			}
-			unfinished = append(unfinished, runs...)
 		}
 	}
 	return unfinished, nil
