@@ -66,7 +66,7 @@ const (
 	EntrySkipped  EntryKind = "skipped"  // Message is the reason; Data is the output
 	EntryProgress EntryKind = "progress" // heartbeat; Message is one sentence
 	EntryLog      EntryKind = "log"      // Message is one line
-	EntryWaiting  EntryKind = "waiting"  // for an approval
+	EntryWaiting  EntryKind = "waiting"  // for approvals; Data is the list of roles
 	EntryApproval EntryKind = "approval" // submitted; Data is an Approval
 	EntryCancel   EntryKind = "cancel"   // submitted; Message is why
 	EntryState    EntryKind = "state"    // the run's state changed; Message is the State

@@ -108,10 +108,6 @@ func (s *Service) Definitions() []*flow.Definition {
 	return []*flow.Definition{s.stage.def, s.cut.def, s.branch.def}
 }
 
-// silence is how long a step may say nothing before it is declared hung. A
-// compiler may well be quiet for minutes.
-const silence = 15 * time.Minute
-
 // lasting marks errors of the forge that trying again does not mend.
 func lasting(err error) error {
 	for _, e := range []error{forge.ErrUnauthorized, forge.ErrForbidden, forge.ErrInvalid, forge.ErrNotFound, git.ErrMissing} {

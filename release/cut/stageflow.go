@@ -43,7 +43,9 @@ func (s *Service) defineStage() stageFlow {
 	tags := flow.Add(d, inside("tag", "Make the tag", s.makeTags), plan, workspace)
 
 	// Programs and archives for every platform; and meanwhile the notes.
-	built := flow.Add(d, inside("build", "Build the archives", s.buildArchives), ground, workspace)
+	compile := inside("build", "Build the archives", s.buildArchives)
+	compile.Silence = buildSilence
+	built := flow.Add(d, compile, ground, workspace)
 	collected := flow.Add(d, outside(s, "notes", "Collect the release notes", s.collectNotes), plan, workspace)
 
 	// What was built must be what was asked for.

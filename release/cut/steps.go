@@ -2,8 +2,16 @@ package cut
 
 import (
 	"context"
+	"time"
 
 	"seaworthy/flow"
+)
+
+// How long a step may say nothing before it is declared hung. A compiler may
+// well be quiet for a long time about a large program.
+const (
+	silence      = 15 * time.Minute
+	buildSilence = 2 * time.Hour
 )
 
 // outside is a step that asks the outside world, may be repeated, and is worth
