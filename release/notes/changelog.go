@@ -101,6 +101,11 @@ func Insert(file []byte, version, markdown string) ([]byte, error) {
 	if first, _, _ := strings.Cut(markdown, "\n"); first != "# "+version {
 		return nil, fmt.Errorf("inserting into the changelog: the section of %s must begin with the heading %q", version, "# "+version)
 	}
+	for h := range headings(markdown) {
+		if isVersion(h) && h.title != version {
+			return nil, fmt.Errorf("inserting into the changelog: the section of %s holds one of %s", version, h.title)
+		}
+	}
 	text := strings.ReplaceAll(string(file), "\r\n", "\n")
 	preamble, parts, err := splitChangelog(text)
 	if err != nil {
@@ -142,7 +147,7 @@ func splitChangelog(text string) (preamble string, parts []part, err error) {
 	var current *part
 	var lead strings.Builder
 	for h, line := range headings(text) {
-		if h.level == 1 && semver.IsValid(canonical(h.title)) {
+		if isVersion(h) {
 			parts = append(parts, part{version: h.title})
 			current = &parts[len(parts)-1]
 		}
@@ -163,8 +168,14 @@ type heading struct {
 	title string
 }
 
+// isVersion tells the heading of a version's section.
+func isVersion(h heading) bool {
+	return h.level == 1 && !strings.Contains(h.title, " ") && semver.IsValid(canonical(h.title))
+}
+
 // headings walks the lines of a text with the heading each one is. A line
-// within a fenced block is none.
+// within a fenced block is none, unless it is a version's: a block that
+// somebody forgot to close must not swallow the sections after it.
 func headings(text string) func(yield func(heading, string) bool) {
 	return func(yield func(heading, string) bool) {
 		fenced := false
@@ -175,8 +186,13 @@ func headings(text string) func(yield func(heading, string) bool) {
 				fenced = !fenced
 			}
 			hashes := len(line) - len(strings.TrimLeft(line, "#"))
-			if !fenced && hashes > 0 && hashes <= 6 && strings.HasPrefix(line[hashes:], " ") {
+			if hashes > 0 && hashes <= 6 && strings.HasPrefix(line[hashes:], " ") {
 				h = heading{level: hashes, title: strings.TrimSpace(line[hashes:])}
+			}
+			if isVersion(h) {
+				fenced = false
+			} else if fenced {
+				h = heading{}
 			}
 			if !yield(h, line) {
 				return
@@ -249,6 +265,9 @@ func InsertReadme(file []byte, version string) ([]byte, error) {
 		}
 	}
 	slices.SortFunc(names, func(a, b string) int { return semver.Compare(seriesOf(b), seriesOf(a)) })
+	if len(names) == 1 && !strings.HasSuffix(before.String(), "\n\n") {
+		before.WriteString("\n")
+	}
 	for _, n := range slices.Compact(names) {
 		fmt.Fprintf(&before, "- [%s](./%s)\n", n, n)
 	}

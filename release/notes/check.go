@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 )
 
 // Outcome is what a pull request says about its release note.
@@ -64,8 +63,8 @@ const (
 //
 // Where Kubernetes' tools read more into a body than its author meant, this
 // reads what is meant: a quoted "NONE" is none, a fence of another language is
-// never a note, "[action required]" is cut off at the start only, and words
-// that look like a path or an identifier keep their first letter.
+// never a note, and "[action required]" is cut off at the start only, where it
+// makes the note one that demands action, as the label does.
 func Check(body string, labels []string) Verdict {
 	v := Verdict{Docs: parseDocs(body)}
 	action := hasLabel(labels, labelAction)
@@ -129,10 +128,7 @@ func findBlocks(body string, wanted func(info string) bool) (blocks []string, br
 			i = closing(lines, i)
 			continue
 		}
-		end := i + 1
-		for end < len(lines) && lines[end].text != "```" {
-			end++
-		}
+		end := closingNote(lines, i)
 		switch {
 		case end == len(lines):
 			broken = fmt.Sprintf("line %d: the block is never closed; end it with ``` on a line of its own", i+1)
@@ -148,6 +144,24 @@ func findBlocks(body string, wanted func(info string) bool) (blocks []string, br
 		i = end
 	}
 	return blocks, broken
+}
+
+// closingNote returns the line that closes the note's block opened at i, or
+// len(lines). A note may hold code blocks that name their language.
+func closingNote(lines []line, i int) int {
+	for j := i + 1; j < len(lines); j++ {
+		switch {
+		case lines[j].text == "```":
+			return j
+		case strings.HasPrefix(lines[j].text, "```"):
+			end := closing(lines, j)
+			if end == j {
+				return len(lines)
+			}
+			j = end
+		}
+	}
+	return len(lines)
 }
 
 // closing returns the line that closes the fence at i, or i if none does: an
@@ -188,27 +202,7 @@ func cleanText(block string) (text string, action bool) {
 	if m := actionMarker.FindString(text); m != "" {
 		text, action = strings.TrimSpace(text[len(m):]), true
 	}
-	return capitalize(text), action
-}
-
-// capitalize raises the first letter of a sentence, unless its first word is a
-// name that is written small: a path, a flag, code, camelCase.
-func capitalize(s string) string {
-	word := s
-	if i := strings.IndexFunc(s, unicode.IsSpace); i >= 0 {
-		word = s[:i]
-	}
-	for i, r := range strings.TrimRight(word, ".,:;!?") {
-		if i == 0 && !unicode.IsLower(r) || i > 0 && !unicode.IsLower(r) && r != '-' && r != '\'' {
-			return s
-		}
-	}
-	for i, r := range s {
-		if i == 0 {
-			return string(unicode.ToUpper(r)) + s[len(string(r)):]
-		}
-	}
-	return s
+	return text, action
 }
 
 var (
@@ -229,13 +223,13 @@ func parseDocs(body string) []Doc {
 		if at == nil {
 			continue
 		}
-		link := strings.TrimRight(l[at[0]:at[1]], ".,;")
+		link := trimLink(l[at[0]:at[1]])
 		u, err := url.Parse(link)
 		if err != nil || u.Host == "" {
 			continue
 		}
 		docs = append(docs, Doc{
-			Description: strings.TrimRight(strings.TrimSpace(l[:at[0]]), "< "),
+			Description: strings.TrimRight(l[:at[0]], "<([: \t"),
 			URL:         link,
 			Type:        docType(u),
 		})
@@ -243,15 +237,30 @@ func parseDocs(body string) []Doc {
 	return docs
 }
 
-// docType tells the types apart as Kubernetes' tools do, and knows enhancement
-// proposals of any project by their folder.
+// trimLink takes off what belongs to the sentence or the Markdown around a
+// link: punctuation, and brackets that were opened before it.
+func trimLink(link string) string {
+	for link != "" {
+		switch last := link[len(link)-1]; {
+		case strings.IndexByte(".,;:!?\"'", last) >= 0:
+		case last == ')' && strings.Count(link, ")") > strings.Count(link, "("):
+		case last == ']' && strings.Count(link, "]") > strings.Count(link, "["):
+		default:
+			return link
+		}
+		link = link[:len(link)-1]
+	}
+	return link
+}
+
+// docType tells the types apart: an enhancement proposal by its address or, in
+// any project, by the folder it lies in.
 func docType(u *url.URL) DocType {
 	host, p := strings.ToLower(u.Hostname()), strings.ToLower(u.Path)
 	switch {
-	case strings.HasPrefix(p, "/kubernetes/enhancements/"), strings.Contains(p, "/keps/"):
+	case host == "kep.k8s.io", strings.HasPrefix(p, "/kubernetes/enhancements/"), strings.Contains(p, "/keps/"):
 		return DocKEP
-	case host == "kubernetes.io" || strings.HasSuffix(host, ".kubernetes.io"), host == "k8s.io" || strings.HasSuffix(host, ".k8s.io"),
-		strings.HasPrefix(p, "/kubernetes/website/"):
+	case (host == "kubernetes.io" || host == "k8s.io") && strings.HasPrefix(p, "/docs/"):
 		return DocOfficial
 	}
 	return DocExternal

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -136,7 +137,7 @@ func (o Options) lookUp(ctx context.Context, c git.Commit, number int) (forge.Pu
 	}
 	// The number means another pull request, on the forge the history came
 	// from, if this one did not exist when the commit was made.
-	if !p.CreatedAt.IsZero() && c.Committer.Time.Before(p.CreatedAt.Truncate(1e9)) {
+	if p.MergeSHA != c.SHA && !p.CreatedAt.IsZero() && c.Committer.Time.Before(p.CreatedAt.Truncate(time.Second)) {
 		return forge.PullRequest{}, false, nil
 	}
 	return p, true, nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Render says how notes are written.
@@ -170,19 +171,41 @@ func (n Note) line(links bool) string {
 		pr = fmt.Sprintf("[%s](%s)", pr, n.PRURL)
 		author = fmt.Sprintf("[%s](%s)", author, n.AuthorURL)
 	}
-	s := fmt.Sprintf("%s (%s, %s)", strings.ReplaceAll(n.Text, "\n", "\n  "), pr, author)
+	s := fmt.Sprintf("%s (%s, %s)", strings.ReplaceAll(capitalize(n.Text), "\n", "\n  "), pr, author)
 	if len(n.SIGs) > 0 {
 		s += " [SIG " + prettyList(n.SIGs) + "]"
 	}
 	return s
 }
 
-// prettyList is "A", "A and B" or "A, B and C".
+// capitalize raises the first letter of a sentence, unless its first word is a
+// name that is written small: a path, a flag, code, camelCase. Kubernetes'
+// tools raise it always, even in "hack/local-up-cluster.sh".
+func capitalize(s string) string {
+	word := s
+	if i := strings.IndexFunc(s, unicode.IsSpace); i >= 0 {
+		word = s[:i]
+	}
+	for i, r := range strings.TrimRight(word, ".,:;!?") {
+		if i == 0 && !unicode.IsLower(r) || i > 0 && !unicode.IsLower(r) && r != '-' && r != '\'' {
+			return s
+		}
+	}
+	for i, r := range s {
+		if i == 0 {
+			return string(unicode.ToUpper(r)) + s[len(string(r)):]
+		}
+	}
+	return s
+}
+
+// prettyList is "A", "A and B" or "A, B and C", sorted.
 func prettyList(names []string) string {
 	var list []string
 	for _, n := range names {
 		list = append(list, pretty(n))
 	}
+	slices.Sort(list)
 	if len(list) == 1 {
 		return list[0]
 	}
