@@ -57,6 +57,9 @@ func New(o Options) (*Executor, error) {
 	if o.Dir == "" {
 		return nil, errors.New("the local executor needs a folder to work in")
 	}
+	if o.Git == nil || o.Remote == nil {
+		return nil, errors.New("the local executor needs to know where sources come from: Options.Git and Options.Remote")
+	}
 	if o.Nice < 0 || o.Nice > 19 {
 		return nil, fmt.Errorf("niceness %d is not between 0 and 19", o.Nice)
 	}
@@ -121,7 +124,7 @@ func (x *Executor) layOutAndRun(ctx context.Context, r exec.Request, work folder
 		return exec.Result{}, err
 	case err != nil:
 		log.printf("%v\n", err)
-		result.Message = "The source could not be laid out: " + err.Error()
+		result.Message = err.Error()
 		return result, nil
 	}
 	c, err := x.command(r, work, start)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"seaworthy/git"
+	"seaworthy/job"
 	"seaworthy/job/exec"
 	"seaworthy/job/exectest"
 )
@@ -14,6 +15,7 @@ func newExecutor(t *testing.T, change ...func(*Options)) *Executor {
 	t.Helper()
 	dir := t.TempDir()
 	o := Options{Dir: filepath.Join(dir, "work"), Git: git.NewCache(filepath.Join(dir, "cache")),
+		Remote:    func(job.Refs) (string, git.Auth) { return filepath.Join(dir, "nowhere"), git.Auth{} },
 		LookupEnv: func(string) (string, bool) { return "inherited", true }}
 	for _, c := range change {
 		c(&o)

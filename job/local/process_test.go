@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"seaworthy/git"
 	"seaworthy/job"
 	"seaworthy/job/exec"
 )
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // playServer runs a job that prints the ids of its processes and never ends.
 func playServer(dir string) {
-	x, err := New(Options{Dir: dir})
+	x, err := New(Options{Dir: dir, Git: git.NewCache(dir), Remote: func(job.Refs) (string, git.Auth) { return dir, git.Auth{} }})
 	if err == nil {
 		r := request(`trap '' INT TERM; sh -c 'trap "" INT TERM HUP; echo pid $$$$; exec tail -f /dev/null' & echo pid $$$$; wait; tail -f /dev/null`, job.Refs{})
 		_, err = x.Run(context.Background(), r, stdoutSink{})
@@ -205,7 +206,13 @@ func TestShellLine(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]Options{"no folder": {}, "niceness": {Dir: "d", Nice: 20}} {
+	good := newExecutor(t).opts
+	for name, spoil := range map[string]func(*Options){
+		"no folder": func(o *Options) { o.Dir = "" }, "no cache": func(o *Options) { o.Git = nil },
+		"no remote": func(o *Options) { o.Remote = nil }, "niceness": func(o *Options) { o.Nice = 20 },
+	} {
+		o := good
+		spoil(&o)
 		if _, err := New(o); err == nil {
 			t.Errorf("%s is accepted", name)
 		}

@@ -79,9 +79,6 @@ func (x *Executor) layOutOne(ctx context.Context, refs job.Refs, dir string, log
 	}
 	c := &clone{refs: refs, url: refs.CloneURI, log: log, record: &s}
 	if c.url == "" {
-		if x.opts.Remote == nil {
-			return s, fmt.Errorf("nothing says where %s/%s is cloned from", refs.Org, refs.Repo)
-		}
 		c.url, c.auth = x.opts.Remote(refs)
 	}
 	mirror, err := x.opts.Git.Repository(ctx, c.url, c.auth)

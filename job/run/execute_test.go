@@ -524,9 +524,16 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-func (p *pier) wantLog(id string, offset int64, text string, size int64, live bool) {
+// log returns the whole log of an execution.
+func (p *pier) log(id string) string {
 	p.t.Helper()
-	r, n, l, err := p.Logs(context.Background(), id, offset)
+	text, _, _ := p.logFrom(id, 0)
+	return text
+}
+
+func (p *pier) logFrom(id string, offset int64) (text string, size int64, live bool) {
+	p.t.Helper()
+	r, size, live, err := p.Logs(context.Background(), id, offset)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -534,7 +541,13 @@ func (p *pier) wantLog(id string, offset int64, text string, size int64, live bo
 	if err := errors.Join(err, r.Close()); err != nil {
 		p.t.Fatal(err)
 	}
-	if string(data) != text || n != size || l != live {
+	return string(data), size, live
+}
+
+func (p *pier) wantLog(id string, offset int64, text string, size int64, live bool) {
+	p.t.Helper()
+	data, n, l := p.logFrom(id, offset)
+	if data != text || n != size || l != live {
 		p.t.Errorf("log from %d is %q of %d, live %t; want %q of %d, live %t", offset, data, n, l, text, size, live)
 	}
 }

@@ -218,6 +218,10 @@ func (s *Service) launch(ctx context.Context, e job.Execution) (job.Execution, e
 	return e, nil
 }
 
+// sameLimit bounds how far back the execution of a key is looked for. Only a
+// periodic has more of its kind: a pull request's head or a commit has a few.
+const sameLimit = 500
+
 func (s *Service) create(ctx context.Context, e job.Execution) (_ job.Execution, created bool, err error) {
 	now := s.o.Now()
 	e.ID = strings.ToLower(rand.Text())
@@ -230,7 +234,7 @@ func (s *Service) create(ctx context.Context, e job.Execution) (_ job.Execution,
 	if err != nil || created {
 		return e, created, err
 	}
-	same, err := s.o.Store.Executions(ctx, job.ExecutionFilter{Job: e.Job, SHA: shaOf(e)})
+	same, err := s.o.Store.Executions(ctx, job.ExecutionFilter{Job: e.Job, Type: e.Type, SHA: shaOf(e), Limit: sameLimit})
 	if err != nil {
 		return e, false, err
 	}
