@@ -90,6 +90,12 @@ func (r *Repository) Stream(ctx context.Context, stdin io.Reader, stdout io.Writ
 	return err
 }
 
+// StreamEnv is Stream with additional environment variables ("NAME=value").
+func (r *Repository) StreamEnv(ctx context.Context, env []string, stdin io.Reader, stdout io.Writer, args ...string) error {
+	_, err := call{dir: r.Dir, auth: r.auth, env: env, stdin: stdin, stdout: stdout, args: args}.run(ctx)
+	return err
+}
+
 // Resolve returns the full id of the commit a revision names; ErrNotFound if none.
 func (r *Repository) Resolve(ctx context.Context, rev string) (string, error) {
 	return r.resolve(ctx, rev, "^{commit}")

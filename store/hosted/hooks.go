@@ -124,3 +124,9 @@ func (q *Queries) NextDue(ctx context.Context) (time.Time, error) {
 	d, err := deliveries.one(ctx, q, "WHERE pending ORDER BY due_at, id LIMIT 1")
 	return d.DueAt, err
 }
+
+// NoteResponse notes what a hook last answered, and nothing else of it; a hook
+// that is gone is no error.
+func (q *Queries) NoteResponse(ctx context.Context, h Hook) error {
+	return q.exec(ctx, `UPDATE hosted_hooks SET last_code = $2, last_status = $3 WHERE id = $1`, h.ID, h.LastCode, h.LastStatus)
+}
