@@ -294,9 +294,9 @@ func (p *goPackage) suite() suiteXML {
 		text := strings.TrimSpace(t.output.String())
 		switch {
 		case t.status == "FAIL":
-			c.Failure = &detailXML{"failed", text}
+			c.Failure = &detailXML{headline(text, "failed"), text}
 		case t.status == "SKIP":
-			c.Skipped = &detailXML{"skipped", text}
+			c.Skipped = &detailXML{headline(text, "skipped"), text}
 		case t.status == "" && p.result != "ok":
 			c.Failure = &detailXML{"did not finish", text}
 		}
@@ -317,6 +317,15 @@ func (s *suiteXML) add(c caseXML) {
 	if c.Skipped != nil {
 		s.Skipped++
 	}
+}
+
+// headline is the first line of a text, or the fallback if there is none.
+func headline(text, fallback string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	if line == "" || len(line) > 200 {
+		return fallback
+	}
+	return line
 }
 
 func decimal(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }
