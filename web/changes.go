@@ -67,7 +67,7 @@ func (s *Site) changes(r *http.Request) (view, error) {
 			return view{}, err
 		}
 		for _, q := range pools {
-			p.Pools = append(p.Pools, poolRow{Repo: repo, Branch: q.Branch, Paused: q.Paused, Why: q.Why})
+			p.Pools = append(p.Pools, poolRow{Repo: repo, Branch: q.Branch, Paused: q.Paused != "", Why: q.Next.Reason})
 		}
 		pulls, err := s.Forge.PullRequests(ctx, repo, forge.PullFilter{State: "all"})
 		if err != nil {
@@ -79,7 +79,7 @@ func (s *Site) changes(r *http.Request) (view, error) {
 				state = "merged"
 			}
 			if want == "" || want == state {
-				p.Pulls = append(p.Pulls, pullRow{Pull: pr, Why: strings.Join(waits(pools, pr), "; ")})
+				p.Pulls = append(p.Pulls, pullRow{Pull: pr, Why: strings.Join(waits(pools, pr), " ")})
 			}
 		}
 	}
@@ -87,14 +87,24 @@ func (s *Site) changes(r *http.Request) (view, error) {
 	return view{page: "changes", Title: "Changes", Nav: "changes", Topics: "changes runs", Data: p}, nil
 }
 
-// waits are the sentences the queue has for one open change.
+// waits are the queue's sentences about one open change.
 func waits(pools []queue.Pool, pr forge.PullRequest) []string {
-	if pr.State != forge.StateOpen {
-		return nil
-	}
 	for _, pool := range pools {
-		if pool.Branch == pr.Base.Branch {
-			return pool.Waits[pr.Number]
+		if pr.State != forge.StateOpen || pool.Repo != pr.Repo || pool.Branch != pr.Base.Branch {
+			continue
+		}
+		for _, standing := range pool.Standings {
+			if standing.Number != pr.Number {
+				continue
+			}
+			var all []string
+			for _, b := range standing.Blockers {
+				all = append(all, b.Sentence)
+			}
+			if len(all) == 0 {
+				all = append(all, standing.Text)
+			}
+			return all
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"seaworthy/forge"
 	"seaworthy/grid"
 	"seaworthy/job"
+	"seaworthy/signal"
 )
 
 // station is one stop of the road on the first page.
@@ -36,7 +37,7 @@ type homePage struct {
 	Road     []station
 	Story    []StoryStep
 	Blockers []blocker
-	Tabs     []Tab
+	Tabs     []signal.Tab
 	Runs     []job.Execution
 	Flows    []flowRow
 }
@@ -46,7 +47,7 @@ type facts struct {
 	open    []forge.PullRequest
 	queued  int
 	going   []job.Execution
-	tabs    []Tab
+	tabs    []signal.Tab
 	flows   []flowRow
 	release *forge.Release
 }
@@ -115,7 +116,7 @@ func (s *Site) gather(ctx context.Context, repos []forge.RepoName) (facts, error
 			return f, err
 		}
 		for _, pool := range pools {
-			f.queued += len(pool.Members)
+			f.queued += len(pool.Ready())
 		}
 		tabs, err := s.Signal.Tabs(ctx, repo)
 		if err != nil {
@@ -136,7 +137,7 @@ func (s *Site) gather(ctx context.Context, repos []forge.RepoName) (facts, error
 	if f.going, err = s.Runs.Executions(ctx, job.ExecutionFilter{Repo: oneRepo(repos), States: []job.State{job.Triggered, job.Pending}, Limit: 500}); err != nil {
 		return f, err
 	}
-	f.flows, err = s.flowRows(ctx)
+	f.flows, err = s.flowRows(ctx, repos)
 	return f, err
 }
 
@@ -244,7 +245,7 @@ func (s *Site) signal(r *http.Request) (view, error) {
 	}
 	type board struct {
 		Repo forge.RepoName
-		Tabs []Tab
+		Tabs []signal.Tab
 	}
 	type signalPage struct {
 		Verdict  *Mark

@@ -1,11 +1,13 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"seaworthy/flow"
 	"seaworthy/forge"
@@ -14,44 +16,47 @@ import (
 // flowRow is a run of a flow, with a name a person knows it by.
 type flowRow struct {
 	flow.Run
-	Title string
-	Short string
+	Title    string
+	Short    string
+	Sentence string
 }
 
-// named finds what a run is about in its parameters and key.
-func named(run flow.Run) flowRow {
-	var params struct {
-		Repo    string `json:"repo"`
-		Version string `json:"version"`
-		Branch  string `json:"branch"`
+// named finds what a run is about: the version once one was chosen, and what
+// was asked for before that.
+func named(run flow.Run, version string) flowRow {
+	var asked struct {
+		Branch       string `json:"branch"`
+		BuildVersion string `json:"build_version"`
 	}
-	row := flowRow{Run: run, Title: run.Flow + " " + run.Key, Short: run.Flow}
-	if err := json.Unmarshal(run.Params, &params); err != nil {
-		return row // parameters of a flow that has none of these
+	row := flowRow{Run: run, Short: version}
+	// Parameters that do not read leave the row with the flow's name.
+	if err := json.Unmarshal(run.Params, &asked); err == nil && version == "" {
+		row.Short, _, _ = strings.Cut(cmp.Or(asked.BuildVersion, asked.Branch), "+")
 	}
-	switch {
-	case params.Version != "":
-		row.Short = params.Version
-	case params.Branch != "":
-		row.Short = params.Branch
-	default:
-		return row
-	}
-	row.Title = run.Flow + " of " + row.Short
+	row.Title = strings.TrimSpace(run.Flow + " " + row.Short)
+	row.Short = cmp.Or(row.Short, run.Flow)
 	return row
 }
 
-func (s *Site) flowRows(ctx context.Context) ([]flowRow, error) {
-	history, err := s.Releases.History(ctx)
-	if err != nil {
-		return nil, err
+// flowRows lists the newest runs of some repositories.
+func (s *Site) flowRows(ctx context.Context, repos []forge.RepoName) ([]flowRow, error) {
+	var rows []flowRow
+	for _, repo := range repos {
+		history, err := s.Releases.History(ctx, repo, flowsPerRepo)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range history {
+			row := named(e.Run, e.Version)
+			row.Sentence = e.Sentence
+			rows = append(rows, row)
+		}
 	}
-	rows := make([]flowRow, 0, len(history))
-	for _, run := range history {
-		rows = append(rows, named(run))
-	}
+	slices.SortStableFunc(rows, func(a, b flowRow) int { return b.CreatedAt.Compare(a.CreatedAt) })
 	return rows, nil
 }
+
+const flowsPerRepo = 50
 
 type publishedRow struct {
 	forge.Release
@@ -79,7 +84,7 @@ func (s *Site) releases(r *http.Request) (view, error) {
 		}
 	}
 	slices.SortStableFunc(p.Published, func(a, b publishedRow) int { return b.PublishedAt.Compare(a.PublishedAt) })
-	if p.Flows, err = s.flowRows(ctx); err != nil {
+	if p.Flows, err = s.flowRows(ctx, repos); err != nil {
 		return view{}, err
 	}
 	return view{page: "releases", Title: "Releases", Nav: "releases", Topics: "releases", Data: p}, nil
@@ -94,7 +99,7 @@ func (s *Site) release(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	row := named(t.Run)
+	row := named(t.Run, "")
 	return view{page: "release", Title: row.Title, Nav: "releases", Topics: "releases", Data: releasePage{row, t}}, nil
 }
 

@@ -19,6 +19,8 @@ import (
 	"seaworthy/grid"
 	"seaworthy/job"
 	"seaworthy/merge/queue"
+	"seaworthy/release/cut"
+	"seaworthy/signal"
 )
 
 // Runs are the executions of jobs.
@@ -48,21 +50,13 @@ type Queue interface {
 
 // Signal gives the grids of a repository's jobs.
 type Signal interface {
-	Tabs(ctx context.Context, repo forge.RepoName) ([]Tab, error)
+	Tabs(ctx context.Context, repo forge.RepoName) ([]signal.Tab, error)
 	Grid(ctx context.Context, repo forge.RepoName, job string) (grid.Grid, error)
-}
-
-// Tab is one job's grid in a few words.
-type Tab struct {
-	Repo    forge.RepoName
-	Job     string
-	Type    job.Type
-	Summary grid.Summary
 }
 
 // Releases are the flows that make releases.
 type Releases interface {
-	History(ctx context.Context) ([]flow.Run, error)
+	History(ctx context.Context, repo forge.RepoName, limit int) ([]cut.Event, error)
 	Status(ctx context.Context, id string) (flow.Timeline, error)
 }
 

@@ -1,0 +1,264 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"seaworthy/artifact"
+	"seaworthy/artifact/build"
+	"seaworthy/config"
+	"seaworthy/forge"
+	"seaworthy/git"
+	"seaworthy/job"
+	"seaworthy/merge"
+	"seaworthy/merge/bot"
+	"seaworthy/release"
+	"seaworthy/release/cut"
+	"seaworthy/release/notes"
+)
+
+// projects remembers configurations by commit, which never change.
+type projects struct {
+	mu   sync.Mutex
+	seen map[projectKey]Project
+}
+
+type projectKey struct {
+	repo forge.RepoName
+	sha  string
+}
+
+// Commits come and go; a thousand configurations are a few megabytes.
+const mostProjects = 1000
+
+// Project returns a repository's configuration at a commit; an empty commit
+// means the tip of its default branch.
+func (a *App) Project(ctx context.Context, repo forge.RepoName, sha string) (Project, error) {
+	if sha == "" {
+		tip, err := a.defaultTip(ctx, repo)
+		if err != nil {
+			return Project{}, err
+		}
+		sha = tip
+	}
+	key := projectKey{repo, sha}
+	a.projects.mu.Lock()
+	p, ok := a.projects.seen[key]
+	a.projects.mu.Unlock()
+	if ok {
+		return p, nil
+	}
+	clone, err := a.clone(ctx, repo)
+	if err != nil {
+		return Project{}, err
+	}
+	if p, err = ReadProject(ctx, clone, sha, repo); err != nil {
+		return Project{}, fmt.Errorf("the configuration of %s at %s: %w", repo, sha[:min(9, len(sha))], err)
+	}
+	a.projects.mu.Lock()
+	defer a.projects.mu.Unlock()
+	if a.projects.seen == nil || len(a.projects.seen) >= mostProjects {
+		a.projects.seen = map[projectKey]Project{}
+	}
+	a.projects.seen[key] = p
+	return p, nil
+}
+
+func (a *App) defaultTip(ctx context.Context, repo forge.RepoName) (string, error) {
+	r, err := a.Forge.Repo(ctx, repo)
+	if err != nil {
+		return "", err
+	}
+	b, err := a.Forge.Branch(ctx, repo, r.DefaultBranch)
+	return b.SHA, err
+}
+
+// clone returns the up-to-date mirror of a repository.
+func (a *App) clone(ctx context.Context, repo forge.RepoName) (*git.Repository, error) {
+	return a.clones.Repository(ctx, a.GitURL(repo), a.gitAuth())
+}
+
+// jobs is what job/run asks for.
+func (a *App) jobs(ctx context.Context, repo forge.RepoName, sha string) (job.Config, error) {
+	p, err := a.Project(ctx, repo, sha)
+	return p.Jobs, err
+}
+
+// policy is what the merge queue asks for.
+func (a *App) policy(ctx context.Context, repo forge.RepoName) (merge.Policy, error) {
+	p, err := a.Project(ctx, repo, "")
+	if errors.Is(err, forge.ErrNotFound) || errors.Is(err, git.ErrNotFound) {
+		return merge.Policy{}, nil // nothing was pushed yet
+	}
+	if err != nil {
+		return merge.Policy{}, err
+	}
+	return merge.Policy{
+		Queries:    []merge.Query{{Labels: p.Merge.Labels.Require, MissingLabels: p.Merge.Labels.Forbid}},
+		Method:     forge.MergeMethod(p.Merge.Method),
+		Milestones: p.Merge.Milestone,
+		Batch:      p.Merge.BatchLimit,
+	}, nil
+}
+
+// requirements is what a change must pass, by the configuration of its base.
+func (a *App) requirements(ctx context.Context, pr forge.PullRequest, baseSHA string) (merge.Requirements, error) {
+	p, err := a.Project(ctx, pr.Repo, baseSHA)
+	if err != nil {
+		return merge.Requirements{}, err
+	}
+	files := func() ([]string, error) { return a.changedFiles(ctx, pr) }
+	must, err := job.BeforeMerge(p.Jobs, pr.Repo.String(), pr.Base.Branch, files)
+	if err != nil {
+		return merge.Requirements{}, fmt.Errorf("working out what #%d must pass: %w", pr.Number, err)
+	}
+	all := job.Requirements(p.Jobs, pr.Repo.String(), pr.Base.Branch)
+	r := merge.Requirements{Contexts: p.Merge.RequiredContexts, IfPresent: all.RequiredIfPresent, Optional: append([]string{queueContext}, all.Optional...)}
+	for _, j := range must {
+		r.Jobs = append(r.Jobs, merge.RequiredJob{Name: j.Name, Context: j.Context})
+	}
+	return r, nil
+}
+
+// queueContext is the status the merge queue itself reports; it decides
+// nothing.
+const queueContext = "queue"
+
+func (a *App) changedFiles(ctx context.Context, pr forge.PullRequest) ([]string, error) {
+	changes, err := a.Forge.PullRequestFiles(ctx, pr.Repo, pr.Number)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, c := range changes {
+		paths = append(paths, c.Path)
+		if c.PreviousPath != "" {
+			paths = append(paths, c.PreviousPath)
+		}
+	}
+	return paths, nil
+}
+
+// manners is what the bot asks for.
+func (a *App) manners(context.Context, forge.RepoName) (bot.Policy, error) {
+	return bot.Policy{ReviewActsAsLGTM: true, Reviewers: 2, ReleaseNotes: true}, nil
+}
+
+// note reads a description for the bot.
+func note(body string) bot.Note {
+	v := notes.Check(body, nil)
+	switch {
+	case v.Outcome == notes.None:
+		return bot.NoteNone
+	case v.Outcome == notes.HasNote && v.ActionRequired:
+		return bot.NoteActionRequired
+	case v.Outcome == notes.HasNote:
+		return bot.NoteGiven
+	}
+	return bot.NoteMissing
+}
+
+// releaseProject is what release/cut asks for.
+func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit string) (cut.Project, error) {
+	p, err := a.Project(ctx, repo, commit)
+	if err != nil {
+		return cut.Project{}, err
+	}
+	clone, err := a.clone(ctx, repo)
+	if err != nil {
+		return cut.Project{}, err
+	}
+	name := p.Build.Go.Name
+	if name == "" {
+		name = p.Project.Project.Name
+	}
+	if name == "" {
+		name = repo.Name
+	}
+	platforms, err := artifact.ParsePlatforms(p.Build.Platforms)
+	if err != nil {
+		return cut.Project{}, err
+	}
+	policy, err := numbering(ctx, clone, p.Release)
+	if err != nil {
+		return cut.Project{}, err
+	}
+	out := cut.Project{
+		Name:   name,
+		Policy: policy,
+		Build: cut.Build{
+			Main: p.Build.Go.Main, LDFlags: p.Build.Go.Ldflags, Platforms: platforms,
+			Files: p.Build.Files, Env: environment(p.Build), Source: true,
+		},
+		Rehearse: p.Release.Gates.Rehearsal == "required",
+		Tagger:   cut.Identity{Name: "Seaworthy", Email: BotLogin + "@localhost"},
+	}
+	if len(p.Build.Command) > 0 {
+		out.Build.Command = &build.Command{Run: p.Build.Command, Outputs: p.Build.Outputs}
+	}
+	for _, r := range p.Release.Gates.Approvals {
+		out.Approvals = append(out.Approvals, r.Role)
+	}
+	return out, nil
+}
+
+func environment(b config.Build) []string {
+	var env []string
+	for _, from := range []map[string]string{b.Env, b.Go.Env} {
+		for k, v := range from {
+			env = append(env, k+"="+v)
+		}
+	}
+	return env
+}
+
+// numbering is how the project numbers its releases. A project that has final
+// releases but never kept a release branch releases from its default branch,
+// as its history shows.
+func numbering(ctx context.Context, clone *git.Repository, r config.Release) (release.Policy, error) {
+	p := release.DefaultPolicy()
+	p.Prefix, p.BranchPattern = r.TagPrefix, r.BranchPattern
+	p.First.Prefix = r.TagPrefix
+	p.NoNextAlpha = true
+	refs, err := clone.Refs(ctx, "refs/heads", "refs/tags")
+	if err != nil {
+		return p, fmt.Errorf("reading branches and tags: %w", err)
+	}
+	finals, branches := 0, 0
+	var tags []string
+	for _, ref := range refs {
+		if tag, ok := strings.CutPrefix(ref.Name, "refs/tags/"); ok {
+			tags = append(tags, tag)
+		} else if _, ok := p.ParseBranch(strings.TrimPrefix(ref.Name, "refs/heads/")); ok {
+			branches++
+		}
+	}
+	for _, v := range release.ParseVersions(p.Prefix, tags) {
+		if v.Final() {
+			finals++
+		}
+	}
+	p.Trunk = finals > 0 && branches == 0
+	return p, nil
+}
+
+// BuildRequest completes a request to build what a project is made of with
+// what its configuration says.
+func BuildRequest(ctx context.Context, p Project, r build.Request) (build.Request, error) {
+	cache, err := buildEnvironment(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.Name, r.Cache = p.Build.Go.Name, cache
+	if r.Name == "" {
+		r.Name = p.Project.Project.Name
+	}
+	r.Main, r.LDFlags, r.Files, r.Env = p.Build.Go.Main, p.Build.Go.Ldflags, p.Build.Files, environment(p.Build)
+	if len(p.Build.Command) > 0 {
+		r.Main, r.Command = nil, &build.Command{Run: p.Build.Command, Outputs: p.Build.Outputs}
+	}
+	return r, nil
+}

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"seaworthy/forge"
+	"seaworthy/forge/github"
+	"seaworthy/forge/local"
+	"seaworthy/merge/bot"
+)
+
+// Accounts of the embedded forge that the platform makes for itself.
+const (
+	// BotLogin acts for the platform.
+	BotLogin = "seaworthy-bot"
+	// AdminLogin is the person at the keyboard; the token is in the folder
+	// secrets.
+	AdminLogin = "admin"
+)
+
+func (a *App) openForge(ctx context.Context) error {
+	f, err := local.New(local.Options{DB: a.Store, GitDir: a.dir(gitDir), BaseURL: a.url, Now: a.o.Now, Log: a.o.Log})
+	if err != nil {
+		return err
+	}
+	a.embedded = f
+	token, err := a.account(ctx, forge.User{Login: BotLogin, Name: "Seaworthy", Email: BotLogin + "@localhost", Bot: true}, true)
+	if err != nil {
+		return err
+	}
+	if _, err := a.account(ctx, forge.User{Login: AdminLogin, Name: "Administrator", Email: AdminLogin + "@localhost"}, true); err != nil {
+		return err
+	}
+	a.Forge, err = a.Client(token)
+	return err
+}
+
+// account returns the token of an account, which is made when missing.
+func (a *App) account(ctx context.Context, u forge.User, admin bool) (string, error) {
+	return a.secrets.get(u.Login+"-token", func() (string, error) { return a.AddUser(ctx, u, admin) })
+}
+
+// AddUser makes an account on the embedded forge, if it is not there, and
+// returns a new token of it.
+func (a *App) AddUser(ctx context.Context, u forge.User, admin bool) (token string, err error) {
+	if err := a.embedded.CreateUser(ctx, u, admin); err != nil && !errors.Is(err, forge.ErrExists) {
+		return "", fmt.Errorf("making the account %s: %w", u.Login, err)
+	}
+	return a.embedded.CreateToken(ctx, u.Login)
+}
+
+// AdminToken returns the token of the person at the keyboard.
+func (a *App) AdminToken() (string, error) {
+	return a.secrets.get(AdminLogin+"-token", func() (string, error) { return "", errors.New("the platform was never opened") })
+}
+
+// AdminTokenFile is where that token is kept.
+func (a *App) AdminTokenFile() string { return a.secrets.path(AdminLogin + "-token") }
+
+// Import brings an existing Git repository, with its branches and tags, onto
+// the embedded forge and has it served. What is there already is brought up to
+// date where that loses nothing.
+func (a *App) Import(ctx context.Context, name forge.RepoName, path, description string) error {
+	if err := a.embedded.ImportRepository(ctx, name, path, description); err != nil && !errors.Is(err, forge.ErrExists) {
+		return fmt.Errorf("importing %s as %s: %w", path, name, err)
+	}
+	return a.Serve(ctx, name)
+}
+
+// Serve takes a repository of the forge into the platform's care: its bot
+// becomes a collaborator, webhooks are sent here, the labels the bot uses are
+// there and the default branch is protected. Doing it twice does it once.
+func (a *App) Serve(ctx context.Context, name forge.RepoName) error {
+	token, err := a.AdminToken()
+	if err != nil {
+		return err
+	}
+	admin, err := a.Client(token)
+	if err != nil {
+		return err
+	}
+	fail := func(err error) error { return fmt.Errorf("taking %s into care: %w", name, err) }
+	if err := admin.AddCollaborator(ctx, name, BotLogin, "admin"); err != nil {
+		return fail(err)
+	}
+	for _, l := range bot.Labels() {
+		if err := a.Forge.CreateLabel(ctx, name, l); err != nil && !errors.Is(err, forge.ErrExists) {
+			return fail(err)
+		}
+	}
+	if err := a.hook(ctx, admin, name); err != nil {
+		return fail(err)
+	}
+	repo, err := a.Forge.Repo(ctx, name)
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := a.Forge.Branch(ctx, name, repo.DefaultBranch); errors.Is(err, forge.ErrNotFound) {
+		return nil // nothing was pushed yet; the first push protects it
+	} else if err != nil {
+		return fail(err)
+	}
+	return a.protect(ctx, name, repo.DefaultBranch)
+}
+
+// protect keeps everybody but the platform's account from pushing to a branch.
+func (a *App) protect(ctx context.Context, name forge.RepoName, branch string) error {
+	if err := a.Forge.Protect(ctx, name, branch, forge.Protection{PushLogins: []string{BotLogin}, EnforceAdmins: true}); err != nil {
+		return fmt.Errorf("protecting %s of %s: %w", branch, name, err)
+	}
+	return nil
+}
+
+func (a *App) hook(ctx context.Context, admin *github.Client, name forge.RepoName) error {
+	secret, err := a.webhookSecret()
+	if err != nil {
+		return err
+	}
+	target := a.url + hookPath
+	hooks, err := admin.Hooks(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, h := range hooks {
+		if h.URL == target {
+			return nil
+		}
+	}
+	_, err = admin.CreateHook(ctx, name, forge.Hook{URL: target, Secret: secret, Events: []string{"*"}, Active: true})
+	if err != nil {
+		return err
+	}
+	// A hook to an address this platform had before would never be answered.
+	for _, h := range hooks {
+		if !strings.HasSuffix(h.URL, hookPath) {
+			continue // somebody else's
+		}
+		if err := admin.DeleteHook(ctx, name, h.ID); err != nil && !errors.Is(err, forge.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
+// hookPath is where webhooks are taken.
+const hookPath = "/hooks/github"
+
+func (a *App) webhookSecret() (string, error) { return a.secrets.get("webhook", random) }

@@ -1,0 +1,94 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"seaworthy/config"
+	"seaworthy/forge"
+	"seaworthy/git"
+	"seaworthy/job"
+	"seaworthy/strict"
+)
+
+// Project is a repository's configuration at one commit.
+type Project struct {
+	config.Project
+	// Jobs are all jobs of the repository, from seaworthy.yaml and job files.
+	Jobs job.Config
+	// Default says that the repository has no seaworthy.yaml and what stands
+	// here was found by looking at it.
+	Default bool
+}
+
+// ReadProject reads the configuration of a repository at a commit, or of its
+// work tree when rev is empty. Without a seaworthy.yaml, a Go module gets
+// sound defaults. What is wrong in a file is a strict.Error.
+func ReadProject(ctx context.Context, repo *git.Repository, rev string, name forge.RepoName) (Project, error) {
+	text, err := read(ctx, repo, rev, config.Name)
+	if errors.Is(err, git.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		return defaultProject(ctx, repo, rev, name)
+	}
+	if err != nil {
+		return Project{}, fmt.Errorf("reading %s: %w", config.Name, err)
+	}
+	p, err := config.Parse(config.Name, text)
+	if err != nil {
+		return Project{}, err
+	}
+	return withJobs(ctx, repo, rev, name, p)
+}
+
+func defaultProject(ctx context.Context, repo *git.Repository, rev string, name forge.RepoName) (Project, error) {
+	d, err := Detect(ctx, repo, rev)
+	if err != nil {
+		return Project{}, err
+	}
+	d.Name = name.Name
+	p, err := config.Default(d)
+	if err != nil {
+		return Project{}, err
+	}
+	full, err := withJobs(ctx, repo, rev, name, p)
+	full.Default = true
+	return full, err
+}
+
+func withJobs(ctx context.Context, repo *git.Repository, rev string, name forge.RepoName, p config.Project) (Project, error) {
+	paths, err := list(ctx, repo, rev)
+	if err != nil {
+		return Project{}, fmt.Errorf("listing the job files: %w", err)
+	}
+	files := map[string][]byte{}
+	for _, path := range paths {
+		if !p.IsJobFile(path) {
+			continue
+		}
+		if files[path], err = read(ctx, repo, rev, path); err != nil {
+			return Project{}, fmt.Errorf("reading %s: %w", path, err)
+		}
+	}
+	jobs, problems := p.JobConfig(name.String(), files)
+	failures, _ := strict.Split(problems)
+	if err := strict.AsError(failures); err != nil {
+		return Project{}, err
+	}
+	return Project{Project: p, Jobs: jobs}, nil
+}
+
+// readTracked reads a file of a work tree; a link that leaves it is refused.
+func readTracked(dir, file string) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", dir, err)
+	}
+	defer root.Close()
+	text, err := root.ReadFile(filepath.FromSlash(file))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", file, err)
+	}
+	return text, nil
+}

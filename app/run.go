@@ -1,0 +1,145 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"seaworthy/api"
+	"seaworthy/flow"
+	"seaworthy/forge/github"
+	"seaworthy/web"
+)
+
+func (a *App) openSite(context.Context) error {
+	if a.attached {
+		return nil
+	}
+	secret, err := a.webhookSecret()
+	if err != nil {
+		return err
+	}
+	hooks := api.Webhooks(api.WebhookOptions{
+		Secret: secret, Verify: github.VerifySignature, Decode: github.DecodeEvent, Ingest: a.ingest, Now: a.o.Now, Log: a.o.Log,
+	})
+	pages, err := web.New(web.Options{
+		Repos: a.Repos, Runs: a.Runs, Forge: a.Forge, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases,
+		Story: a.o.Story, Hub: a.Hub, Now: a.o.Now, Log: a.o.Log, Version: a.o.Version,
+	})
+	if err != nil {
+		return err
+	}
+	a.handler = a.dispatch(hooks, pages, a.embedded)
+	return nil
+}
+
+// Run takes up what an earlier process left behind and serves until ctx ends.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.announce(); err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return a.embedded.Run(gctx) })
+	g.Go(func() error {
+		if err := a.recover(gctx); err != nil {
+			return stopped(gctx, err)
+		}
+		return a.work.Run(gctx)
+	})
+	g.Go(func() error { return a.watch(gctx) })
+	return stopped(ctx, g.Wait())
+}
+
+// stopped passes over errors that being told to stop brings about.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// announce leaves the server's address for commands on the same folder.
+func (a *App) announce() error {
+	text, err := json.Marshal(address{URL: a.url})
+	if err != nil {
+		return fmt.Errorf("writing the server's address: %w", err)
+	}
+	next := a.addressFile() + ".next"
+	if err := os.WriteFile(next, append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing the server's address: %w", err)
+	}
+	if err := os.Rename(next, a.addressFile()); err != nil {
+		return fmt.Errorf("writing the server's address: %w", err)
+	}
+	return nil
+}
+
+// recover takes up what an earlier process left: events it stored and did not
+// handle, executions and releases it was in the middle of. The address may be
+// a new one, too.
+func (a *App) recover(ctx context.Context) error {
+	repos, err := a.Repos(ctx)
+	if err != nil {
+		return err
+	}
+	for _, repo := range repos {
+		if err := a.Serve(ctx, repo); err != nil {
+			return err
+		}
+	}
+	events, err := a.Store.UnhandledEvents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if err := a.work.Enqueue(ctx, eventItem(e.Seq)); err != nil {
+			return err
+		}
+	}
+	if err := a.Runs.Recover(ctx); err != nil {
+		return err
+	}
+	unfinished, err := a.Releases.Recover(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range unfinished {
+		if err := a.work.Enqueue(ctx, flowItem(r.ID)); err != nil {
+			return err
+		}
+	}
+	return a.schedule(ctx)
+}
+
+// How often the database is asked whether another process, a command say, has
+// changed what pages show.
+const watchEvery = time.Second
+
+// watch tells pages of what other processes did on the same database.
+func (a *App) watch(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	var last string
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		runs, err := a.Store.Runs(ctx, flow.RunFilter{Limit: 1})
+		if err != nil {
+			return stopped(ctx, err)
+		}
+		if len(runs) == 1 {
+			if now := runs[0].ID + runs[0].UpdatedAt.String(); now != last {
+				last = now
+				a.publish(topicReleases)
+			}
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"seaworthy/forge/local"
+)
+
+// claim makes sure that one process at a time serves a folder. A command that
+// attaches to a folder somebody serves takes over that server's address.
+func (a *App) claim(ctx context.Context, attach bool) error {
+	f, err := os.OpenFile(a.dir("lock"), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("opening the lock of %s: %w", a.o.Dir, err)
+	}
+	// The kernel drops the lock when the process ends, however it ends.
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		a.closers = append(a.closers, f)
+		return nil
+	}
+	if cerr := f.Close(); cerr != nil || !errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("locking %s: %w", a.o.Dir, errors.Join(err, cerr))
+	}
+	url, err := a.running(ctx)
+	if err != nil {
+		return fmt.Errorf("another seaworthy works on %s and does not answer: %w; wait for it or stop it", a.o.Dir, err)
+	}
+	if !attach {
+		return fmt.Errorf("a server runs on %s already, at %s; stop it, or choose another folder with --dir", a.o.Dir, url)
+	}
+	a.attached, a.url = true, url
+	return nil
+}
+
+// address is what a running server leaves in its folder for others to find.
+type address struct {
+	URL string `json:"url"`
+}
+
+func (a *App) addressFile() string { return a.dir("server.json") }
+
+// running asks the server whose address is in the folder whether it lives.
+func (a *App) running(ctx context.Context) (string, error) {
+	text, err := os.ReadFile(a.addressFile())
+	if err != nil {
+		return "", err
+	}
+	var at address
+	if err := json.Unmarshal(text, &at); err != nil {
+		return "", fmt.Errorf("reading %s: %w", a.addressFile(), err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.URL+"/healthz", nil)
+	if err != nil {
+		return "", fmt.Errorf("reading %s: %w", a.addressFile(), err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(io.Discard, io.LimitReader(answer.Body, 1<<10))
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return "", err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s answered %s", at.URL, answer.Status)
+	}
+	return at.URL, nil
+}
+
+// serve answers requests from now until Close.
+func (a *App) serve(context.Context) error {
+	if a.attached {
+		return nil
+	}
+	// Requests outlive the context that opened the platform, and end with it
+	// being closed.
+	base, cancel := context.WithCancel(context.Background())
+	server := &http.Server{
+		Handler:           a.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		BaseContext:       func(net.Listener) context.Context { return base },
+	}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(a.listener) }()
+	a.closers = append(a.closers, closerFunc(func() error {
+		cancel() // live streams end, the rest gets a moment
+		ctx, stop := context.WithTimeout(context.Background(), 5*time.Second)
+		defer stop()
+		err := server.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		if served := <-done; !errors.Is(served, http.ErrServerClosed) {
+			err = errors.Join(err, served)
+		}
+		return err
+	}))
+	return nil
+}
+
+// dispatch sends a request to the forge, the webhooks or the pages.
+func (a *App) dispatch(hooks, pages http.Handler, forge *local.Forge) http.Handler {
+	embedded := forge.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case local.Serves(r.URL.Path):
+			embedded.ServeHTTP(w, r)
+		case r.URL.Path == hookPath && r.Method == http.MethodPost:
+			hooks.ServeHTTP(w, r)
+		case r.URL.Path == "/healthz":
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			if _, err := io.WriteString(w, "ok\n"); err != nil {
+				a.o.Log.Debug("health", "error", err)
+			}
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	})
+}

@@ -1,0 +1,51 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"seaworthy/app"
+	"seaworthy/flow"
+	"seaworthy/release/cut"
+)
+
+func newBranch(s Streams) *cobra.Command {
+	c := &cobra.Command{Use: "branch", Short: "Release branches"}
+	c.AddCommand(newBranchCreate(s))
+	return c
+}
+
+func newBranchCreate(s Streams) *cobra.Command {
+	var f change
+	var commit string
+	var real bool
+	c := &cobra.Command{
+		Use:   "create BRANCH",
+		Short: "Create a release branch (a rehearsal unless --nomock)",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.with(cmd.Context(), func(a *app.App) error {
+				repo, err := f.find(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				r, err := a.Releases.CreateBranch(cmd.Context(), cut.BranchRequest{Repo: repo, Branch: args[0], Commit: commit, Mock: !real, Actor: me()})
+				if err != nil {
+					return err
+				}
+				if err := drive(cmd.Context(), s, a, r.ID, flow.DriveOptions{}); err != nil {
+					return err
+				}
+				if !real {
+					fmt.Fprintln(s.Err, "That was a rehearsal; --nomock creates the branch.")
+				}
+				return nil
+			})
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&commit, "commit", "", "commit to begin at (the default branch's tip if empty)")
+	c.Flags().BoolVar(&real, "nomock", false, "do it for real")
+	return c
+}

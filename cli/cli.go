@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"seaworthy/strict"
+)
+
+// version is set by the build: -ldflags "-X seaworthy/cli.version=v1.2.3".
+var version = "development"
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+}
+
+// Exit codes.
+const (
+	exitFailure = 1
+	exitUsage   = 2 // the command line or a configuration file must be corrected
+	exitVerdict = 3 // NO-GO, not mergeable: the answer is no
+)
+
+// verdictError is a negative answer, as opposed to a failure to answer.
+type verdictError struct{ text string }
+
+func (e verdictError) Error() string { return e.text }
+
+// usageError is a command line that must be corrected.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// Main runs one command line and returns its exit code. Errors are printed to
+// s.Err, one line each.
+func Main(ctx context.Context, args []string, s Streams) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	report(s.Err, cmd, err)
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	var verdict verdictError
+	var usage usageError
+	var problems strict.Error
+	switch {
+	case errors.As(err, &verdict):
+		return exitVerdict
+	case errors.As(err, &usage), errors.As(err, &problems):
+		return exitUsage
+	}
+	return exitFailure
+}
+
+func report(w io.Writer, cmd *cobra.Command, err error) {
+	text := err.Error()
+	var verdict verdictError
+	if errors.As(err, &verdict) {
+		fmt.Fprintln(w, text)
+		return
+	}
+	fmt.Fprintln(w, "seaworthy: "+text)
+	var usage usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(w, "See '%s --help'.\n", cmd.CommandPath())
+	}
+}
+
+func newRoot(s Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "seaworthy",
+		Short: "From a commit to a published release, in one binary",
+		Long: `Seaworthy takes a project from commit to published release: every commit tested and reviewed, the test
+signal read for you, and a release cut that is rehearsed, gated and resumable.
+
+  seaworthy demo     watch a sample project travel the whole road, in under a minute
+  seaworthy init     write a commented seaworthy.yaml for the repository you stand in
+  seaworthy up       serve that repository on this machine, web pages included`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		newDemo(s), newUp(s), newInit(s), newDoctor(s), newVersion(s),
+		newJob(s), newRun(s), newPR(s), newOwners(s), newQueue(s),
+		newGrid(s), newRelease(s), newBranch(s), newNotes(s),
+		newBuild(s), newChecksum(s),
+	)
+	markUsage(root)
+	return root
+}
+
+// markUsage makes every command report wrong arguments as usage errors, and
+// parents without a command of their own name what they offer.
+func markUsage(c *cobra.Command) {
+	if args := c.Args; args != nil {
+		c.Args = func(cmd *cobra.Command, a []string) error {
+			if err := args(cmd, a); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	if c.HasSubCommands() && c.HasParent() {
+		c.Args = func(cmd *cobra.Command, a []string) error {
+			if len(a) > 0 {
+				return usagef("unknown command %q for %q", a[0], cmd.CommandPath())
+			}
+			return nil
+		}
+		c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	for _, sub := range c.Commands() {
+		markUsage(sub)
+	}
+}
+
+// terminal reports whether w is a terminal, and how wide.
+func terminal(w io.Writer) (width int, ok bool) {
+	f, isFile := w.(*os.File)
+	if !isFile || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	return width, err == nil
+}
+
+// colorful honours NO_COLOR and dumb terminals.
+func colorful(w io.Writer) bool {
+	_, tty := terminal(w)
+	return tty && os.Getenv("NO_COLOR") == "" && !strings.HasPrefix(os.Getenv("TERM"), "dumb")
+}

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"seaworthy/forge"
+	"seaworthy/git"
+	"seaworthy/release/notes"
+)
+
+func newNotes(s Streams) *cobra.Command {
+	c := &cobra.Command{Use: "notes", Short: "The words of a release: generate and check release notes"}
+	c.AddCommand(newNotesCheck(s), newNotesGenerate(s))
+	return c
+}
+
+func newNotesCheck(s Streams) *cobra.Command {
+	var out outputFlag
+	var labels []string
+	c := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Say whether a pull request's description has a release note (- reads stdin)",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body, err := readInput(s, args[0])
+			if err != nil {
+				return err
+			}
+			v := notes.Check(string(body), labels)
+			err = out.print(s.Out, v, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "%s: %s\n%s", v.Outcome, v.Why, indent(v.Text))
+				return err
+			})
+			if err == nil && (v.Outcome == notes.Missing || v.Outcome == notes.Invalid) {
+				return verdictError{"The description has no usable release note."}
+			}
+			return err
+		},
+	}
+	out.add(c)
+	c.Flags().StringSliceVar(&labels, "label", nil, "labels of the pull request")
+	return c
+}
+
+func indent(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
+}
+
+func readInput(s Streams, name string) ([]byte, error) {
+	if name == "-" {
+		text, err := io.ReadAll(s.In)
+		if err != nil {
+			return nil, fmt.Errorf("reading stdin: %w", err)
+		}
+		return text, nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return text, nil
+}
+
+type notesFlags struct {
+	platform
+	out      outputFlag
+	from, to string
+	version  string
+	repo     string
+	offline  bool
+}
+
+func newNotesGenerate(s Streams) *cobra.Command {
+	var f notesFlags
+	c := &cobra.Command{
+		Use:   "generate",
+		Short: "Generate the release notes between two points of this repository's history",
+		Long: `Walks the first parents between two commits, finds the pull request each came through, and takes its note.
+With --offline no forge is asked: the notes are the subjects of the commits, and say so.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.generate(cmd.Context(), s) },
+	}
+	f.platform.add(c)
+	f.out.add(c)
+	c.Flags().StringVar(&f.from, "from", "", "tag or commit the notes begin after (all of the history if empty)")
+	c.Flags().StringVar(&f.to, "to", "HEAD", "tag or commit the notes end with")
+	c.Flags().StringVar(&f.version, "version", "", "version the notes are for")
+	c.Flags().StringVar(&f.repo, "repo", "", "OWNER/NAME on the forge")
+	c.Flags().BoolVar(&f.offline, "offline", false, "ask no forge; use the commits' subjects")
+	return c
+}
+
+// offlineForge knows no pull request, which Generate takes for a history that
+// came from elsewhere.
+type offlineForge struct{}
+
+func (offlineForge) PullRequest(context.Context, forge.RepoName, int) (forge.PullRequest, error) {
+	return forge.PullRequest{}, forge.ErrNotFound
+}
+
+func (f *notesFlags) generate(ctx context.Context, s Streams) error {
+	repo, err := git.Open(ctx, ".")
+	if err != nil {
+		return usageError{err}
+	}
+	o := notes.Options{Git: repo, From: f.from, To: f.to, Version: f.version, Forge: offlineForge{}}
+	if !f.offline {
+		if o.Repo, err = forge.ParseRepoName(f.repo); err != nil {
+			return usageError{fmt.Errorf("--repo: %w (or ask no forge with --offline)", err)}
+		}
+		a, err := f.open(ctx)
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		o.Forge = a.Forge
+	}
+	n, err := notes.Generate(ctx, o)
+	if err != nil {
+		return err
+	}
+	if f.out.format == "json" {
+		text, err := notes.EncodeJSON(n.Notes)
+		if err != nil {
+			return err
+		}
+		_, err = s.Out.Write(text)
+		return err
+	}
+	return f.out.print(s.Out, n.Notes, func(w io.Writer) error {
+		_, err := io.WriteString(w, n.Markdown(notes.Render{Links: !f.offline}))
+		return err
+	})
+}

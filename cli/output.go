@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+)
+
+// outputFlag is -o on everything that lists or shows.
+type outputFlag struct{ format string }
+
+func (o *outputFlag) add(c *cobra.Command) {
+	c.Flags().StringVarP(&o.format, "output", "o", "table", "how to print: table, json or yaml")
+}
+
+// print writes v as JSON or YAML, or calls table for people.
+func (o *outputFlag) print(w io.Writer, v any, table func(io.Writer) error) error {
+	switch o.format {
+	case "table", "":
+		return table(w)
+	case "json":
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		return e.Encode(v)
+	case "yaml":
+		text, err := yaml.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("writing YAML: %w", err)
+		}
+		_, err = w.Write(text)
+		return err
+	}
+	return usagef("unknown output %q: write table, json or yaml", o.format)
+}
+
+// table aligns columns. Rows are tab-free; an empty table prints what instead.
+func table(w io.Writer, empty string, header []string, rows [][]string) error {
+	if len(rows) == 0 {
+		_, err := fmt.Fprintln(w, empty)
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(t, strings.ToUpper(strings.Join(header, "\t")))
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = strings.Map(func(r rune) rune {
+				if r == '\t' || r == '\n' || r == '\r' {
+					return ' '
+				}
+				return r
+			}, cell)
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}

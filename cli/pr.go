@@ -1,0 +1,276 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"seaworthy/app"
+	"seaworthy/forge"
+)
+
+func newPR(s Streams) *cobra.Command {
+	c := &cobra.Command{Use: "pr", Short: "Changes: list, show, comment, and why one is not merging"}
+	c.AddCommand(newPRList(s), newPRShow(s), newPRCreate(s), newPRComment(s), newPRWhy(s))
+	return c
+}
+
+// change is what the commands about one pull request share.
+type change struct {
+	platform
+	repoFlag
+}
+
+func (f *change) add(c *cobra.Command) {
+	f.platform.add(c)
+	f.repoFlag.add(c)
+}
+
+// on opens the platform and finds the pull request's repository and number.
+func (f *change) on(ctx context.Context, number string, do func(*app.App, forge.RepoName, int) error) error {
+	n, err := strconv.Atoi(strings.TrimPrefix(number, "#"))
+	if err != nil {
+		return usagef("%q is not the number of a pull request", number)
+	}
+	return f.with(ctx, func(a *app.App) error {
+		repo, err := f.find(ctx, a)
+		if err != nil {
+			return err
+		}
+		return do(a, repo, n)
+	})
+}
+
+type shownPull struct {
+	Repo      string   `json:"repo"`
+	Number    int      `json:"number"`
+	Title     string   `json:"title"`
+	Author    string   `json:"author"`
+	State     string   `json:"state"`
+	Base      string   `json:"base"`
+	Head      string   `json:"head"`
+	SHA       string   `json:"sha"`
+	Labels    []string `json:"labels"`
+	Milestone string   `json:"milestone,omitempty"`
+	URL       string   `json:"url"`
+}
+
+func showPull(p forge.PullRequest) shownPull {
+	state := string(p.State)
+	if p.Merged {
+		state = "merged"
+	}
+	return shownPull{p.Repo.String(), p.Number, p.Title, p.Author, state, p.Base.Branch, p.Head.Branch, p.Head.SHA, nonNil(p.Labels), p.Milestone, p.HTMLURL}
+}
+
+func newPRList(s Streams) *cobra.Command {
+	var f change
+	var out outputFlag
+	var filter forge.PullFilter
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List pull requests",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd.Context(), func(a *app.App) error {
+				repo, err := f.find(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				all, err := a.Forge.PullRequests(cmd.Context(), repo, filter)
+				if err != nil {
+					return err
+				}
+				shown := []shownPull{}
+				for _, p := range all {
+					shown = append(shown, showPull(p))
+				}
+				return out.print(s.Out, shown, func(w io.Writer) error {
+					var rows [][]string
+					for _, p := range shown {
+						rows = append(rows, []string{fmt.Sprintf("#%d", p.Number), p.State, p.Author, p.Title, strings.Join(p.Labels, " ")})
+					}
+					return table(w, "There are no such pull requests.", []string{"", "state", "author", "title", "labels"}, rows)
+				})
+			})
+		},
+	}
+	f.add(c)
+	out.add(c)
+	c.Flags().StringVar(&filter.State, "state", "open", "open, closed or all")
+	c.Flags().StringVar(&filter.Base, "base", "", "only into this branch")
+	return c
+}
+
+func newPRShow(s Streams) *cobra.Command {
+	var f change
+	var out outputFlag
+	c := &cobra.Command{
+		Use:   "show NUMBER",
+		Short: "Show a pull request and its checks",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.on(cmd.Context(), args[0], func(a *app.App, repo forge.RepoName, n int) error {
+				p, err := a.Forge.PullRequest(cmd.Context(), repo, n)
+				if err != nil {
+					return err
+				}
+				statuses, err := a.Forge.Statuses(cmd.Context(), repo, p.Head.SHA)
+				if err != nil {
+					return err
+				}
+				type check struct {
+					Context string `json:"context"`
+					State   string `json:"state"`
+					Says    string `json:"description"`
+				}
+				shown := struct {
+					shownPull
+					Checks []check `json:"checks"`
+				}{showPull(p), []check{}}
+				for _, c := range statuses {
+					shown.Checks = append(shown.Checks, check{c.Context, string(c.State), c.Description})
+				}
+				return out.print(s.Out, shown, func(w io.Writer) error {
+					fmt.Fprintf(w, "#%d %s (%s)\n%s wants %s in %s; labels: %s\n%s\n\n", p.Number, p.Title, shown.State, p.Author,
+						p.Head.Branch, p.Base.Branch, strings.Join(shown.Labels, " "), p.HTMLURL)
+					var rows [][]string
+					for _, c := range shown.Checks {
+						rows = append(rows, []string{c.Context, c.State, c.Says})
+					}
+					return table(w, "Nothing has been checked yet.", []string{"check", "state", ""}, rows)
+				})
+			})
+		},
+	}
+	f.add(c)
+	out.add(c)
+	return c
+}
+
+func newPRCreate(s Streams) *cobra.Command {
+	var f change
+	var n forge.NewPullRequest
+	c := &cobra.Command{
+		Use:   "create",
+		Short: "Propose a pushed branch as a pull request",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd.Context(), func(a *app.App) error {
+				repo, err := f.find(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				token, err := a.AdminToken()
+				if err != nil {
+					return err
+				}
+				client, err := a.Client(token)
+				if err != nil {
+					return err
+				}
+				if n.Base == "" {
+					r, err := client.Repo(cmd.Context(), repo)
+					if err != nil {
+						return err
+					}
+					n.Base = r.DefaultBranch
+				}
+				p, err := client.CreatePullRequest(cmd.Context(), repo, n)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(s.Out, "#%d %s\n", p.Number, p.HTMLURL)
+				return err
+			})
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&n.Title, "title", "", "title")
+	c.Flags().StringVar(&n.Body, "body", "", "description")
+	c.Flags().StringVar(&n.Head, "head", "", "branch to merge")
+	c.Flags().StringVar(&n.Base, "base", "", "branch to merge into (the default branch if empty)")
+	c.Flags().BoolVar(&n.Draft, "draft", false, "as a draft")
+	for _, name := range []string{"title", "head"} {
+		if err := c.MarkFlagRequired(name); err != nil {
+			c.RunE = func(*cobra.Command, []string) error { return err }
+		}
+	}
+	return c
+}
+
+func newPRComment(s Streams) *cobra.Command {
+	var f change
+	c := &cobra.Command{
+		Use:     "comment NUMBER TEXT",
+		Short:   "Comment on a pull request; lines that begin with / are commands",
+		Example: "  seaworthy pr comment 7 /lgtm",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.on(cmd.Context(), args[0], func(a *app.App, repo forge.RepoName, n int) error {
+				token, err := a.AdminToken()
+				if err != nil {
+					return err
+				}
+				client, err := a.Client(token)
+				if err != nil {
+					return err
+				}
+				posted, err := client.CreateComment(cmd.Context(), repo, n, args[1])
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(s.Out, posted.HTMLURL)
+				return err
+			})
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func newPRWhy(s Streams) *cobra.Command {
+	var f change
+	var out outputFlag
+	c := &cobra.Command{
+		Use:   "why NUMBER",
+		Short: "Say what still keeps a pull request from merging (exit code 3 if something does)",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.on(cmd.Context(), args[0], func(a *app.App, repo forge.RepoName, n int) error {
+				why, err := a.Queue.Why(cmd.Context(), repo, n)
+				if err != nil {
+					return err
+				}
+				type reason struct {
+					Kind    string `json:"kind"`
+					Subject string `json:"subject,omitempty"`
+					Text    string `json:"text"`
+				}
+				shown := []reason{}
+				for _, b := range why {
+					shown = append(shown, reason{string(b.Kind), b.Subject, b.Sentence})
+				}
+				err = out.print(s.Out, shown, func(w io.Writer) error {
+					for _, r := range shown {
+						if _, err := fmt.Fprintln(w, r.Text); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if err == nil && len(why) > 0 {
+					return verdictError{fmt.Sprintf("#%d does not merge yet.", n)}
+				}
+				return err
+			})
+		},
+	}
+	f.add(c)
+	out.add(c)
+	return c
+}

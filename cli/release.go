@@ -1,0 +1,393 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seaworthy/app"
+	"seaworthy/flow"
+	"seaworthy/forge"
+	"seaworthy/release"
+	"seaworthy/release/cut"
+)
+
+func newRelease(s Streams) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "release",
+		Short: "Plan, stage, rehearse and cut releases",
+		Long: `A release is made in two steps. Staging builds everything and keeps it private; cutting publishes exactly what
+was staged. Both are rehearsals unless --nomock is given. Each step is recorded before and after it acts: a run
+that was killed goes on with seaworthy release resume.`,
+	}
+	c.AddCommand(newReleasePlan(s), newReleaseStage(s), newReleaseCut(s), newReleaseStatus(s), newReleaseWatch(s),
+		newReleaseApprove(s), newReleaseResume(s), newReleaseAbort(s), newReleaseHistory(s))
+	return c
+}
+
+type stageFlags struct {
+	change
+	branch, kind, commit string
+	real                 bool
+}
+
+func (f *stageFlags) add(c *cobra.Command) {
+	f.change.add(c)
+	c.Flags().StringVar(&f.branch, "branch", "", "branch to release from (the default branch if empty)")
+	c.Flags().StringVar(&f.kind, "type", "official", "alpha, beta, rc or official")
+	c.Flags().StringVar(&f.commit, "commit", "", "commit to release (the branch's tip if empty)")
+}
+
+func (f *stageFlags) request(ctx context.Context, a *app.App) (cut.StageRequest, error) {
+	repo, err := f.find(ctx, a)
+	if err != nil {
+		return cut.StageRequest{}, err
+	}
+	kind, err := release.ParseKind(f.kind)
+	if err != nil {
+		return cut.StageRequest{}, usageError{err}
+	}
+	return cut.StageRequest{Repo: repo, Branch: f.branch, Kind: kind, Commit: f.commit, Mock: !f.real, Actor: me()}, nil
+}
+
+func newReleasePlan(s Streams) *cobra.Command {
+	var f stageFlags
+	var out outputFlag
+	c := &cobra.Command{
+		Use:   "plan",
+		Short: "Say what the next release of a branch would be, and whether it may go",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd.Context(), func(a *app.App) error {
+				r, err := f.request(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				p, err := a.Releases.Plan(cmd.Context(), r)
+				if err != nil {
+					return refusal(err)
+				}
+				v, err := a.Releases.Verdict(cmd.Context(), p)
+				if err != nil {
+					return err
+				}
+				return printPlan(s, out, p, v)
+			})
+		},
+	}
+	f.add(c)
+	out.add(c)
+	return c
+}
+
+// refusal turns a no of the rules into a verdict.
+func refusal(err error) error {
+	var refused *release.Refusal
+	var nogo *cut.NoGoError
+	if errors.As(err, &refused) || errors.As(err, &nogo) {
+		return verdictError{err.Error()}
+	}
+	return err
+}
+
+func printPlan(s Streams, out outputFlag, p cut.Plan, v release.Verdict) error {
+	versions := []string{}
+	for _, version := range p.Versions {
+		versions = append(versions, version.String())
+	}
+	shown := struct {
+		Versions     []string        `json:"versions"`
+		CreateBranch bool            `json:"create_branch"`
+		Branch       string          `json:"branch"`
+		Commit       string          `json:"commit"`
+		Previous     string          `json:"previous,omitempty"`
+		BuildVersion string          `json:"build_version"`
+		Verdict      release.Verdict `json:"verdict"`
+	}{versions, p.CreateBranch, p.Branch, p.Commit, p.Previous, p.BuildVersion, v}
+	return out.print(s.Out, shown, func(w io.Writer) error {
+		since := "the first release"
+		if p.Previous != "" {
+			since = "after " + p.Previous
+		}
+		fmt.Fprintf(w, "%s from %s at %s, %s\n", strings.Join(versions, " and "), p.Branch, p.Commit[:min(12, len(p.Commit))], since)
+		var platforms []string
+		for _, pl := range p.Project.Build.Platforms {
+			platforms = append(platforms, pl.String())
+		}
+		fmt.Fprintf(w, "builds %s for %s\n\n", p.Project.Name, strings.Join(platforms, ", "))
+		return printVerdict(w, v)
+	})
+}
+
+func printVerdict(w io.Writer, v release.Verdict) error {
+	word := "GO"
+	if !v.Go {
+		word = "NO-GO"
+	}
+	fmt.Fprintln(w, word)
+	var rows [][]string
+	for _, g := range v.Gates {
+		rows = append(rows, []string{g.Name, string(g.State), g.Why})
+	}
+	return table(w, "No gates are configured.", []string{"gate", "", "why"}, rows)
+}
+
+func newReleaseStage(s Streams) *cobra.Command {
+	var f stageFlags
+	var until string
+	c := &cobra.Command{
+		Use:   "stage",
+		Short: "Build a release and keep it private (a rehearsal unless --nomock)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd.Context(), func(a *app.App) error {
+				r, err := f.request(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				started, err := a.Releases.Stage(cmd.Context(), r)
+				if err != nil {
+					return err
+				}
+				if err := drive(cmd.Context(), s, a, started.ID, flow.DriveOptions{Until: until}); err != nil {
+					return err
+				}
+				staged, known, err := a.Releases.StageResult(cmd.Context(), started.ID)
+				if err != nil || !known {
+					return err
+				}
+				fmt.Fprintf(s.Err, "Next, rehearse the cut:\n")
+				_, err = fmt.Fprintf(s.Out, "seaworthy release cut --build-version %s\n", staged.BuildVersion)
+				return err
+			})
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&f.real, "nomock", false, "stage for real")
+	c.Flags().StringVar(&until, "until", "", "stop after this step")
+	return c
+}
+
+func newReleaseCut(s Streams) *cobra.Command {
+	var f change
+	var build, until string
+	var real bool
+	c := &cobra.Command{
+		Use:   "cut",
+		Short: "Publish a staged release (a rehearsal unless --nomock)",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd.Context(), func(a *app.App) error {
+				repo, err := f.find(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				started, err := a.Releases.Cut(cmd.Context(), cut.CutRequest{Repo: repo, BuildVersion: build, Mock: !real, Actor: me()})
+				if err != nil {
+					return err
+				}
+				if err := drive(cmd.Context(), s, a, started.ID, flow.DriveOptions{Until: until}); err != nil {
+					return err
+				}
+				if !real {
+					fmt.Fprintln(s.Err, "That was a rehearsal; --nomock publishes.")
+				}
+				return nil
+			})
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&build, "build-version", "", "build version that release stage printed")
+	c.Flags().BoolVar(&real, "nomock", false, "publish for real")
+	c.Flags().StringVar(&until, "until", "", "stop after this step")
+	if err := c.MarkFlagRequired("build-version"); err != nil {
+		c.RunE = func(*cobra.Command, []string) error { return err }
+	}
+	return c
+}
+
+// drive takes a run as far as it goes while its steps are shown.
+func drive(ctx context.Context, s Streams, a *app.App, id string, o flow.DriveOptions) error {
+	return follow(ctx, s, a, id, func() error {
+		state, err := a.Releases.Resume(ctx, id, o)
+		if err != nil {
+			return refusal(err)
+		}
+		if state == flow.Waiting {
+			fmt.Fprintf(s.Err, "It waits for approval: seaworthy release approve %s --as ROLE\n", id)
+		}
+		return nil
+	})
+}
+
+func newReleaseStatus(s Streams) *cobra.Command {
+	var p platform
+	var out outputFlag
+	c := &cobra.Command{
+		Use:   "status RUN",
+		Short: "Show how far a stage or cut has come",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.with(cmd.Context(), func(a *app.App) error {
+				t, err := a.Releases.Status(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return out.print(s.Out, t, func(w io.Writer) error { return printTimeline(w, t) })
+			})
+		},
+	}
+	p.add(c)
+	out.add(c)
+	return c
+}
+
+func printTimeline(w io.Writer, t flow.Timeline) error {
+	fmt.Fprintln(w, t.Sentence)
+	var rows [][]string
+	for _, step := range t.Steps {
+		took := ""
+		if step.Duration > 0 {
+			took = step.Duration.Round(100 * time.Millisecond).String()
+		}
+		rows = append(rows, []string{string(step.State), step.Title, took, step.Sentence})
+	}
+	return table(w, "The flow has no steps.", []string{"", "step", "took", ""}, rows)
+}
+
+func newReleaseWatch(s Streams) *cobra.Command {
+	var p platform
+	c := &cobra.Command{
+		Use:   "watch RUN",
+		Short: "Watch a stage or cut that somebody else drives, until it ends",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.with(cmd.Context(), func(a *app.App) error {
+				return follow(cmd.Context(), s, a, args[0], func() error { return waitFinal(cmd.Context(), a, args[0]) })
+			})
+		},
+	}
+	p.add(c)
+	return c
+}
+
+func newReleaseApprove(s Streams) *cobra.Command {
+	var p platform
+	var role, why string
+	c := &cobra.Command{
+		Use:   "approve RUN",
+		Short: "Approve a cut in a role, and drive it on",
+		Long: `Approves as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as the administrator, who
+holds the state folder and every role.`,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.with(cmd.Context(), func(a *app.App) error {
+				who, err := actor(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				if err := a.Approve(cmd.Context(), args[0], role, who, why); err != nil {
+					return err
+				}
+				return drive(cmd.Context(), s, a, args[0], flow.DriveOptions{})
+			})
+		},
+	}
+	p.add(c)
+	c.Flags().StringVar(&role, "as", "", "role that approves")
+	c.Flags().StringVar(&why, "why", "", "a few words for the record")
+	if err := c.MarkFlagRequired("as"); err != nil {
+		c.RunE = func(*cobra.Command, []string) error { return err }
+	}
+	return c
+}
+
+func newReleaseResume(s Streams) *cobra.Command {
+	var p platform
+	var o flow.DriveOptions
+	c := &cobra.Command{
+		Use:   "resume RUN",
+		Short: "Go on with a stage or cut that failed or was killed",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.with(cmd.Context(), func(a *app.App) error { return drive(cmd.Context(), s, a, args[0], o) })
+		},
+	}
+	p.add(c)
+	c.Flags().StringVar(&o.Until, "until", "", "stop after this step")
+	c.Flags().StringVar(&o.Only, "step", "", "run this one step only")
+	return c
+}
+
+func newReleaseAbort(s Streams) *cobra.Command {
+	var p platform
+	var why string
+	c := &cobra.Command{
+		Use:   "abort RUN",
+		Short: "End a stage or cut for good; what is public stays",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.with(cmd.Context(), func(a *app.App) error {
+				if err := a.Releases.Abort(cmd.Context(), args[0], me(), why); err != nil {
+					return err
+				}
+				t, err := a.Releases.Status(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return printTimeline(s.Out, t)
+			})
+		},
+	}
+	p.add(c)
+	c.Flags().StringVar(&why, "why", "", "a few words for the record")
+	return c
+}
+
+func newReleaseHistory(s Streams) *cobra.Command {
+	var f change
+	var out outputFlag
+	limit := 20
+	c := &cobra.Command{
+		Use:   "history",
+		Short: "List stages and cuts, newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd.Context(), func(a *app.App) error {
+				repo, err := f.find(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				return printHistory(cmd.Context(), s, a, out, repo, limit)
+			})
+		},
+	}
+	f.add(c)
+	out.add(c)
+	c.Flags().IntVar(&limit, "limit", limit, "at most so many")
+	return c
+}
+
+func printHistory(ctx context.Context, s Streams, a *app.App, out outputFlag, repo forge.RepoName, limit int) error {
+	events, err := a.Releases.History(ctx, repo, limit)
+	if err != nil {
+		return err
+	}
+	return out.print(s.Out, events, func(w io.Writer) error {
+		var rows [][]string
+		for _, e := range events {
+			mode := "nomock"
+			if e.Run.Mock {
+				mode = "mock"
+			}
+			rows = append(rows, []string{e.Run.Flow, e.Version, mode, e.Run.ID, e.Run.CreatedAt.UTC().Format("2006-01-02 15:04"),
+				e.Took.Round(100 * time.Millisecond).String(), string(e.Run.State)})
+		}
+		return table(w, "Nothing has been released yet.", []string{"step", "version", "", "run", "start", "duration", "succeeded?"}, rows)
+	})
+}

@@ -1,0 +1,337 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"seaworthy/app"
+	"seaworthy/artifact"
+	"seaworthy/artifact/build"
+	"seaworthy/flow"
+	"seaworthy/forge"
+	"seaworthy/forge/github"
+	"seaworthy/git"
+	"seaworthy/job"
+	"seaworthy/job/run"
+	"seaworthy/release"
+	"seaworthy/release/cut"
+)
+
+// traveller is an existing repository on its way to a release.
+type traveller struct {
+	teller
+	repo   forge.RepoName
+	path   string
+	admin  *github.Client
+	branch string
+	plan   cut.Plan
+}
+
+func (t *traveller) acts() []act {
+	return []act{
+		{"The repository is imported", "/", t.bring},
+		{"Its configuration is read", "/", t.read},
+		{"Its jobs run on the tip", "/runs", t.run},
+		{"The next version is found", "/releases", t.choose},
+		{"The release is staged", "/releases", t.stageIt},
+		{"The release is rehearsed", "/releases", t.rehearseIt},
+		{"Found GO and cut for real", "/releases", t.cutIt},
+		{"A stranger downloads and verifies it", "/releases", t.verifyIt},
+	}
+}
+
+// RepositoryTitles lists the steps of a telling made by TellRepository.
+func RepositoryTitles() []string {
+	var titles []string
+	for _, a := range (&traveller{}).acts() {
+		titles = append(titles, a.title)
+	}
+	return titles
+}
+
+// TellRepository returns a telling like Tell: the Git repository at path is
+// imported under a name, tested, and taken through a rehearsal and a release
+// on the embedded forge. The repository itself is only read.
+func TellRepository(name forge.RepoName, path string) func(context.Context, *app.App, *Story, string) error {
+	return func(ctx context.Context, a *app.App, story *Story, dir string) error {
+		t := &traveller{teller: teller{app: a, story: story, dir: dir}, repo: name, path: path}
+		return story.tell(ctx, t.acts())
+	}
+}
+
+func (t *traveller) bring(ctx context.Context) error {
+	if err := t.app.Import(ctx, t.repo, t.path, ""); err != nil {
+		return err
+	}
+	token, err := t.app.AdminToken()
+	if err != nil {
+		return err
+	}
+	if t.admin, err = t.app.Client(token); err != nil {
+		return err
+	}
+	source, err := git.Open(ctx, t.path)
+	if err != nil {
+		return err
+	}
+	refs, err := source.Refs(ctx, "refs/heads", "refs/tags")
+	if err != nil {
+		return err
+	}
+	tags := 0
+	for _, r := range refs {
+		if strings.HasPrefix(r.Name, "refs/tags/") {
+			tags++
+		}
+	}
+	t.story.link("/" + t.repo.String())
+	t.story.note("%s with %d branches and %d tags", t.repo, len(refs)-tags, tags)
+	return nil
+}
+
+func (t *traveller) read(ctx context.Context) error {
+	p, err := t.app.Project(ctx, t.repo, "")
+	if err != nil {
+		return err
+	}
+	from := "from its seaworthy.yaml"
+	if p.Default {
+		from = "it has none; these are defaults for a Go module"
+	}
+	jobs := p.Jobs.All()
+	t.story.note("%d jobs, %d main packages (%s)", len(jobs), len(p.Build.Go.Main), from)
+	return nil
+}
+
+// run has the postsubmits of the default branch prove the commit that is to be
+// released, as a push would have.
+func (t *traveller) run(ctx context.Context) error {
+	repo, err := t.admin.Repo(ctx, t.repo)
+	if err != nil {
+		return err
+	}
+	t.branch = repo.DefaultBranch
+	return t.prove(ctx, t.branch)
+}
+
+func (t *traveller) prove(ctx context.Context, branch string) error {
+	started, err := t.app.Runs.Start(ctx, run.Request{Repo: t.repo, Branch: branch, Cause: "before the release", Key: "demo " + t.repo.String() + " " + branch})
+	if errors.Is(err, run.ErrNoJob) || err == nil && len(started) == 0 {
+		t.story.note("%s has no job that runs after a merge", branch)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var bad []string
+	err = t.until(ctx, "the jobs do not end", func(ctx context.Context) (bool, error) {
+		bad = nil
+		for _, e := range started {
+			now, err := t.app.Runs.Execution(ctx, e.ID)
+			if err != nil {
+				return false, err
+			}
+			if !now.State.Final() {
+				return false, nil
+			}
+			if now.State != job.Success {
+				bad = append(bad, fmt.Sprintf("%s is %s, see %s/runs/%s", now.Job, now.State, t.app.URL(), now.BuildID))
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	t.story.note("%d of %d pass on %s", len(started)-len(bad), len(started), branch)
+	if len(bad) > 0 {
+		return errors.New(strings.Join(bad, "; "))
+	}
+	return nil
+}
+
+// choose finds the branch that the next official release comes from: the
+// default branch where the project releases from there, else its newest
+// release branch, which is created for a project that has none.
+func (t *traveller) choose(ctx context.Context) error {
+	var refused *release.Refusal
+	plan, err := t.app.Releases.Plan(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official})
+	if errors.As(err, &refused) {
+		if err := t.releaseBranch(ctx); err != nil {
+			return err
+		}
+		plan, err = t.app.Releases.Plan(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official})
+	}
+	if err != nil {
+		return err
+	}
+	t.plan = plan
+	since := "the first"
+	if plan.Previous != "" {
+		since = "after " + plan.Previous
+	}
+	t.story.note("%s from %s, %s", plan.Version(), plan.Branch, since)
+	return nil
+}
+
+func (t *traveller) releaseBranch(ctx context.Context) error {
+	project, err := t.app.Project(ctx, t.repo, "")
+	if err != nil {
+		return err
+	}
+	policy := release.DefaultPolicy()
+	policy.Prefix, policy.BranchPattern = project.Release.TagPrefix, project.Release.BranchPattern
+	branches, err := t.admin.Branches(ctx, t.repo)
+	if err != nil {
+		return err
+	}
+	var newest release.Version
+	for _, b := range branches {
+		if v, ok := policy.ParseBranch(b.Name); ok && v.Compare(newest) >= 0 {
+			newest, t.branch = v, b.Name
+		}
+	}
+	if !newest.IsZero() {
+		return t.prove(ctx, t.branch)
+	}
+	t.branch = policy.ReleaseBranch(policy.First)
+	r, err := t.app.Releases.CreateBranch(ctx, cut.BranchRequest{Repo: t.repo, Branch: t.branch, Actor: app.AdminLogin})
+	if err != nil {
+		return err
+	}
+	return t.drive(ctx, r.ID)
+}
+
+func (t *traveller) stageIt(ctx context.Context) error {
+	r, err := t.app.Releases.Stage(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official, Actor: app.AdminLogin})
+	if err != nil {
+		return err
+	}
+	if err := t.drive(ctx, r.ID); err != nil {
+		return err
+	}
+	staged, known, err := t.app.Releases.StageResult(ctx, r.ID)
+	if err != nil || !known {
+		return fmt.Errorf("nothing was staged: %w", errors.Join(err, flow.ErrNoRun))
+	}
+	t.story.note("%s, %d files", staged.BuildVersion, staged.Files)
+	t.build = staged.BuildVersion
+	return nil
+}
+
+func (t *traveller) rehearseIt(ctx context.Context) error {
+	r, err := t.app.Releases.Cut(ctx, cut.CutRequest{Repo: t.repo, BuildVersion: t.build, Mock: true, Actor: app.AdminLogin})
+	if err != nil {
+		return err
+	}
+	return t.drive(ctx, r.ID)
+}
+
+func (t *traveller) cutIt(ctx context.Context) error {
+	r, err := t.app.Releases.Cut(ctx, cut.CutRequest{Repo: t.repo, BuildVersion: t.build, Actor: app.AdminLogin})
+	if err != nil {
+		return err
+	}
+	t.story.link("/releases/" + r.ID)
+	for _, role := range append([]string{""}, t.plan.Project.Approvals...) {
+		if role != "" {
+			if err := t.app.Approve(ctx, r.ID, role, app.AdminLogin, "for the demo"); err != nil {
+				return err
+			}
+		}
+		state, err := t.app.Releases.Drive(ctx, r.ID, flow.DriveOptions{})
+		if err != nil {
+			return err
+		}
+		if state == flow.Succeeded {
+			t.story.note("%s is public", t.plan.Version())
+			return nil
+		}
+	}
+	return fmt.Errorf("run %s waits for somebody's approval", r.ID)
+}
+
+func (t *traveller) verifyIt(ctx context.Context) error {
+	version := t.plan.Version().String()
+	t.story.link(fmt.Sprintf("/%s/releases/tag/%s", t.repo, version))
+	page, err := t.admin.Release(ctx, t.repo, version)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(t.dir, "download")
+	if err := fetchAll(ctx, page.Assets, dir); err != nil {
+		return err
+	}
+	checked := 0
+	for _, a := range page.Assets {
+		if !strings.HasSuffix(a.Name, ".tar.gz") && !strings.HasSuffix(a.Name, ".zip") {
+			continue
+		}
+		if err := checkSum(dir, a.Name); err != nil {
+			return err
+		}
+		checked++
+	}
+	if checked == 0 {
+		return errors.New("the release page has no archive")
+	}
+	said := ""
+	mine := runtime.GOOS + "_" + runtime.GOARCH + ".tar.gz"
+	if i := slices.IndexFunc(page.Assets, func(a forge.Asset) bool { return strings.HasSuffix(a.Name, mine) }); i >= 0 {
+		if said, err = look(dir, page.Assets[i].Name); err != nil {
+			return err
+		}
+	}
+	t.story.note("%d archives match %s%s", checked, artifact.SHA256.File(), said)
+	return nil
+}
+
+func fetchAll(ctx context.Context, assets []forge.Asset, dir string) error {
+	if err := makeFolder(dir); err != nil {
+		return err
+	}
+	for _, a := range assets {
+		if err := artifact.CheckName(a.Name); err != nil {
+			return err
+		}
+		if err := download(ctx, a.DownloadURL, filepath.Join(dir, a.Name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look unpacks an archive for this machine and reads what its programs say
+// they are. They are not run: nobody knows what they would do.
+func look(dir, archive string) (string, error) {
+	to := filepath.Join(dir, "unpacked")
+	if err := clean(to); err != nil {
+		return "", err
+	}
+	if err := build.Extract(filepath.Join(dir, archive), to, build.Limits{}); err != nil {
+		return "", err
+	}
+	programs, err := filepath.Glob(filepath.Join(to, "*", "*"))
+	if err != nil {
+		return "", fmt.Errorf("listing %s: %w", to, err)
+	}
+	for _, p := range programs {
+		b, err := build.Inspect(p)
+		if errors.Is(err, build.ErrNotProgram) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if b.Platform.OS != runtime.GOOS || b.Platform.Arch != runtime.GOARCH {
+			return "", fmt.Errorf("%s is for %s", filepath.Base(p), b.Platform)
+		}
+		return fmt.Sprintf("; %s is for %s", filepath.Base(p), b.Platform), nil
+	}
+	return "", nil
+}
