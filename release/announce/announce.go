@@ -81,14 +81,14 @@ func (a Announcement) HTML() (string, error) {
 	}
 	var b bytes.Buffer
 	if err := goldmark.Convert([]byte(md), &b); err != nil {
-		return "", fmt.Errorf("announcing %s %s: %w", a.Project, a.Version, err)
+		return "", fmt.Errorf("announcing %q %q: %w", a.Project, a.Version, err)
 	}
 	return b.String(), nil
 }
 
 func (a Announcement) render(f format) (string, error) {
 	if err := a.validate(); err != nil {
-		return "", fmt.Errorf("announcing %s %s: %w", a.Project, a.Version, err)
+		return "", fmt.Errorf("announcing %q %q: %w", a.Project, a.Version, err)
 	}
 	t, err := template.New("announcement").Funcs(template.FuncMap{
 		"esc": f.esc, "strong": f.strong, "link": f.link, "code": f.code, "notes": f.notes,
@@ -100,7 +100,7 @@ func (a Announcement) render(f format) (string, error) {
 	}
 	var b strings.Builder
 	if err := t.Execute(&b, a); err != nil {
-		return "", fmt.Errorf("announcing %s %s: %w", a.Project, a.Version, err)
+		return "", fmt.Errorf("announcing %q %q: %w", a.Project, a.Version, err)
 	}
 	return strings.TrimSpace(b.String()) + "\n", nil
 }

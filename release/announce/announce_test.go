@@ -121,9 +121,10 @@ func TestRefused(t *testing.T) {
 	}{
 		"no project":          {func(a *Announcement, _ *Envelope) { a.Project = "" }, "are needed"},
 		"no kind":             {func(a *Announcement, _ *Envelope) { a.Kind = "" }, "not a kind"},
-		"break in version":    {func(a *Announcement, _ *Envelope) { a.Version = "v1\r\nBcc: x@y" }, "version"},
-		"break in project":    {func(a *Announcement, _ *Envelope) { a.Project = "H\nX: y" }, "project"},
+		"break in version":    {func(a *Announcement, e *Envelope) { a.Version, e.Subject = "v1\r\nBcc: x@y", "x" }, "version"},
+		"break in project":    {func(a *Announcement, e *Envelope) { a.Project, e.Subject = "H\nX: y", "x" }, "project"},
 		"break in signature":  {func(a *Announcement, _ *Envelope) { a.Signature = "A\u2028B" }, "signature"},
+		"break by default":    {func(a *Announcement, _ *Envelope) { a.Version = "v1\r\nBcc: x@y" }, "version"},
 		"NUL":                 {func(a *Announcement, _ *Envelope) { a.GoVersion = "1\x00" }, "Go version"},
 		"script as page":      {func(a *Announcement, _ *Envelope) { a.PageURL = "javascript:alert(1)" }, "page"},
 		"folder as changelog": {func(a *Announcement, _ *Envelope) { a.ChangelogURL = "/x" }, "changelog"},

@@ -33,12 +33,15 @@ type Envelope struct {
 func (a Announcement) Message(e Envelope) ([]byte, error) {
 	m, err := a.message(e)
 	if err != nil {
-		return nil, fmt.Errorf("writing the mail about %s %s: %w", a.Project, a.Version, err)
+		return nil, fmt.Errorf("writing the mail about %q %q: %w", a.Project, a.Version, err)
 	}
 	return m, nil
 }
 
 func (a Announcement) message(e Envelope) ([]byte, error) {
+	if err := a.validate(); err != nil {
+		return nil, err
+	}
 	headers, domain, err := a.headers(e)
 	if err != nil {
 		return nil, err
