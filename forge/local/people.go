@@ -10,7 +10,7 @@ import (
 
 func (f *Forge) metaRoutes() []route {
 	return []route{
-		{"GET /{$}", anyone, (*call).root},
+		{"GET /", anyone, (*call).root},
 		{"GET /meta", anyone, (*call).meta},
 		{"GET /rate_limit", anyone, (*call).getRateLimit},
 		{"GET /zen", anyone, func(c *call) error {

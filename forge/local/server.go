@@ -46,27 +46,18 @@ const (
 
 // Handler serves the forge.
 func (f *Forge) Handler() http.Handler {
-	mux := http.NewServeMux()
-	for _, r := range f.routes() {
-		method, path, _ := strings.Cut(r.pattern, " ")
-		mux.Handle(method+" "+apiPrefix+path, f.serve(r))
-	}
-	for _, r := range f.uploadRoutes() {
-		method, path, _ := strings.Cut(r.pattern, " ")
-		mux.Handle(method+" "+uploadPrefix+path, f.serve(r))
-	}
-	mux.Handle("/api/", f.serve(route{do: func(*call) error { return notFound() }}))
-	site := http.NewServeMux()
-	for _, r := range f.siteRoutes() {
-		site.Handle(r.pattern, f.serve(r))
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			mux.ServeHTTP(w, r)
-			return
+	rt := &router{}
+	add := func(prefix string, routes []route) {
+		for _, r := range routes {
+			method, path, _ := strings.Cut(r.pattern, " ")
+			rt.add(method, prefix+path, f.serve(r))
 		}
-		site.ServeHTTP(w, r)
-	})
+	}
+	add(apiPrefix, f.routes())
+	add(uploadPrefix, f.uploadRoutes())
+	add("", f.siteRoutes())
+	nothing := f.serve(route{do: func(*call) error { return notFound() }})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { rt.serve(w, r, nothing) })
 }
 
 // Serves reports whether a path is one that Handler answers, for whoever
