@@ -16,6 +16,9 @@ type Pool struct {
 	// Tip is the commit the branch points at.
 	Tip     string
 	Members []Candidate // open pull requests against the branch
+	// Batches are the recent ones, on this tip and on earlier ones. Where
+	// nobody can run batches, Policy.Batch is 0.
+	Batches []Batch
 	Issues  []forge.Issue
 	Policy  Policy
 	// Paused says who paused the branch and why; empty when it runs.
@@ -25,14 +28,16 @@ type Pool struct {
 // ActionKind is what a queue does.
 type ActionKind string
 
-// Actions. Only ActMerge and ActStart change the world.
+// Actions. Those that merge or start change the world.
 const (
-	ActIdle    ActionKind = "idle"    // nothing is ready
-	ActPaused  ActionKind = "paused"  // a person said stop
-	ActBlocked ActionKind = "blocked" // an issue says stop
-	ActMerge   ActionKind = "merge"   // one change that is green on the tip
-	ActStart   ActionKind = "start"   // one change's missing jobs, on the tip
-	ActWait    ActionKind = "wait"    // for jobs under way
+	ActIdle       ActionKind = "idle"        // nothing is ready
+	ActPaused     ActionKind = "paused"      // a person said stop
+	ActBlocked    ActionKind = "blocked"     // an issue says stop
+	ActMerge      ActionKind = "merge"       // one change that is green on the tip
+	ActStart      ActionKind = "start"       // one change's missing jobs, on the tip
+	ActMergeBatch ActionKind = "merge-batch" // changes that are green together on the tip
+	ActStartBatch ActionKind = "start-batch" // the jobs of several changes together, on the tip
+	ActWait       ActionKind = "wait"        // for jobs under way
 )
 
 // Action is the next step of a queue, with its reason.
@@ -45,43 +50,58 @@ type Action struct {
 	HeadSHA string
 	BaseSHA string
 	Method  forge.MergeMethod // for ActMerge
-	Jobs    []RequiredJob     // for ActStart
+	Jobs    []RequiredJob     // for ActStart and ActStartBatch
+	Batch   []BatchMember     // the changes, where the action is about several
 	Reason  string            // one sentence for a person
 }
 
 // Decide says what the queue does next. In this order: a person's pause, a
-// blocking issue, merging one change that is green on the tip, waiting for a
-// change whose jobs run on it, starting the jobs that one change lacks.
-// Changes with a blocker that the queue cannot remove take no part, so that
-// none of them ever holds up the others.
+// blocking issue, merging a batch that is green on the tip, waiting for one
+// that is tested there, merging one change that is green on the tip, starting
+// a batch, waiting for a change whose jobs run, starting the jobs that one
+// change lacks. Changes with a blocker that the queue cannot remove take no
+// part, so that none of them ever holds up the others.
 func Decide(p Pool) Action {
-	act := func(kind ActionKind, format string, args ...any) Action {
-		return Action{Kind: kind, BaseSHA: p.Tip, Reason: fmt.Sprintf(format, args...)}
-	}
 	if p.Paused != "" {
-		return act(ActPaused, "The queue of %s is paused: %s", p.Branch, sentence(p.Paused))
+		return p.act(ActPaused, "The queue of %s is paused: %s", p.Branch, sentence(p.Paused))
 	}
 	for _, i := range p.Issues {
 		if blocks(i, p.Branch) {
-			a := act(ActBlocked, "Issue #%d blocks merging into %s: %s", i.Number, p.Branch, sentence(i.Title))
+			a := p.act(ActBlocked, "Issue #%d blocks merging into %s: %s", i.Number, p.Branch, sentence(i.Title))
 			a.Number = i.Number
 			return a
 		}
 	}
 	ready := p.Ready()
 	if len(ready) == 0 {
-		return act(ActIdle, "No pull request against %s is ready to merge.", p.Branch)
+		return p.act(ActIdle, "No pull request against %s is ready to merge.", p.Branch)
 	}
-	about := func(c Candidate, kind ActionKind, format string, args ...any) Action {
-		a := act(kind, format, args...)
-		a.Number, a.HeadSHA = c.PR.Number, c.PR.Head.SHA
+	one := decideOne(p, ready)
+	if a, ok := decideBatch(p, ready, one); ok {
 		return a
 	}
+	return one
+}
+
+// act begins an action that rests on the pool's tip.
+func (p Pool) act(kind ActionKind, format string, args ...any) Action {
+	return Action{Kind: kind, BaseSHA: p.Tip, Reason: fmt.Sprintf(format, args...)}
+}
+
+// about begins an action on one change.
+func (p Pool) about(c Candidate, kind ActionKind, format string, args ...any) Action {
+	a := p.act(kind, format, args...)
+	a.Number, a.HeadSHA = c.PR.Number, c.PR.Head.SHA
+	return a
+}
+
+// decideOne serves ready changes one by one.
+func decideOne(p Pool, ready []Candidate) Action {
 	var running, lacking *Candidate
 	for _, c := range ready {
 		switch jobs, pending := outstanding(c, p.Tip); {
 		case len(jobs) == 0 && len(pending) == 0:
-			a := about(c, ActMerge, "#%d is green on %s at %s.", c.PR.Number, p.Branch, short(p.Tip))
+			a := p.about(c, ActMerge, "#%d is green on %s at %s.", c.PR.Number, p.Branch, short(p.Tip))
 			a.Method = p.Policy.MethodFor(c.PR)
 			return a
 		case len(jobs) == 0 && running == nil:
@@ -92,10 +112,10 @@ func Decide(p Pool) Action {
 	}
 	if running != nil {
 		_, pending := outstanding(*running, p.Tip)
-		return about(*running, ActWait, "Waiting for %s on #%d.", list(pending), running.PR.Number)
+		return p.about(*running, ActWait, "Waiting for %s on #%d.", list(pending), running.PR.Number)
 	}
 	jobs, _ := outstanding(*lacking, p.Tip)
-	a := about(*lacking, ActStart, "#%d needs %s on %s at %s.", lacking.PR.Number, list(contexts(jobs)), p.Branch, short(p.Tip))
+	a := p.about(*lacking, ActStart, "#%d needs %s on %s at %s.", lacking.PR.Number, list(contexts(jobs)), p.Branch, short(p.Tip))
 	a.Jobs = jobs
 	return a
 }
@@ -158,18 +178,7 @@ func (p Pool) Standings(next Action) []Standing {
 	for i, c := range p.Ready() {
 		placed[c.PR.Number] = true
 		s := Standing{Number: c.PR.Number, Place: i + 1, Ready: true, Blockers: Why(c, p.Policy, p.Tip)}
-		switch {
-		case next.Kind == ActPaused, next.Kind == ActBlocked:
-			s.Text = next.Reason
-		case next.Number == c.PR.Number && next.Kind == ActMerge:
-			s.Text = "Merging now."
-		case next.Number == c.PR.Number && next.Kind == ActStart:
-			s.Text = fmt.Sprintf("Testing on the tip of %s: %s.", p.Branch, list(contexts(next.Jobs)))
-		case next.Number == c.PR.Number:
-			s.Text = next.Reason
-		default:
-			s.Text = fmt.Sprintf("In the queue, number %d; #%d goes first.", i+1, next.Number)
-		}
+		s.Text = p.prospect(c.PR.Number, i+1, next)
 		out = append(out, s)
 	}
 	blocked := slices.Clone(p.Members)
@@ -183,6 +192,24 @@ func (p Pool) Standings(next Action) []Standing {
 		out = append(out, s)
 	}
 	return out
+}
+
+// prospect says what awaits a ready member that is at a place in the order.
+func (p Pool) prospect(number, place int, next Action) string {
+	inBatch := slices.ContainsFunc(next.Batch, func(m BatchMember) bool { return m.Number == number })
+	switch {
+	case next.Kind == ActPaused, next.Kind == ActBlocked:
+		return next.Reason
+	case inBatch && next.Kind == ActMergeBatch, next.Number == number && next.Kind == ActMerge:
+		return "Merging now."
+	case next.Number == number && next.Kind == ActStart:
+		return fmt.Sprintf("Testing on the tip of %s: %s.", p.Branch, list(contexts(next.Jobs)))
+	case inBatch, next.Number == number:
+		return next.Reason
+	case len(next.Batch) > 0:
+		return fmt.Sprintf("In the queue, number %d; %s go first.", place, names(next.Batch))
+	}
+	return fmt.Sprintf("In the queue, number %d; #%d goes first.", place, next.Number)
 }
 
 // summary says in one sentence what is in the way: everything about labels in

@@ -122,6 +122,14 @@ func (q *Queue) look(ctx context.Context, repo forge.RepoName, branch string, s 
 	if err != nil {
 		return fail(err)
 	}
+	if q.opt.Batches == nil {
+		p.Policy.Batch = 0
+	}
+	if p.Policy.Batch > 1 {
+		if p.Batches, err = q.opt.Batches.Batches(ctx, repo, branch); err != nil {
+			return fail(err)
+		}
+	}
 	p.Members = make([]merge.Candidate, len(prs))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(lookups)

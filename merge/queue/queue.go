@@ -60,13 +60,35 @@ type Start struct {
 	Key         string // the same cause has the same key
 }
 
+// BatchRunner tests several changes together.
+type BatchRunner interface {
+	// StartBatch runs jobs with all members merged onto BaseSHA in order. It
+	// sets no status. Asking again with the same Key starts nothing twice.
+	StartBatch(ctx context.Context, s StartBatch) error
+	// Batches returns the recent batches of a branch, of all tips; a batch
+	// is as good as the worst of its jobs.
+	Batches(ctx context.Context, repo forge.RepoName, branch string) ([]merge.Batch, error)
+}
+
+// StartBatch asks for several changes to be tested together on a given tip.
+type StartBatch struct {
+	Repo    forge.RepoName
+	Branch  string
+	BaseSHA string
+	Members []forge.PullRequest // in the order in which they would merge
+	Jobs    []merge.RequiredJob
+	Cause   string
+	Key     string
+}
+
 // Recorder keeps the evidence of what the queue decided.
 type Recorder interface {
 	RecordDecision(ctx context.Context, d Decision) error
 }
 
 // Decision is one step or wait of the queue, with everything it rests on:
-// merge.Decide(Pool) gives Action again.
+// merge.Decide(Pool) gives Action again. The merges of a batch are recorded one
+// by one, each with its number and the tip it landed on.
 type Decision struct {
 	Pool    merge.Pool
 	Action  merge.Action
@@ -85,8 +107,11 @@ type Switch interface {
 // Options say what a queue works with. All are required unless they say
 // otherwise.
 type Options struct {
-	Forge    Forge
-	Runner   Runner
+	Forge  Forge
+	Runner Runner
+	// Batches lets the queue test changes together where a policy allows it;
+	// optional, without it changes are served one by one.
+	Batches  BatchRunner
 	Recorder Recorder
 	Switch   Switch
 	// Contexts returns which results a pull request needs at the commit

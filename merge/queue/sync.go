@@ -62,6 +62,10 @@ func (q *Queue) pass(ctx context.Context, repo forge.RepoName, branch string, s 
 		return q.land(ctx, pool, next, s)
 	case merge.ActStart:
 		return false, q.start(ctx, pool, next, s)
+	case merge.ActMergeBatch:
+		return q.landBatch(ctx, pool, next, s)
+	case merge.ActStartBatch:
+		return false, q.startBatch(ctx, pool, next, s)
 	}
 	return false, q.record(ctx, pool, next, "", s)
 }
@@ -85,24 +89,29 @@ func (q *Queue) start(ctx context.Context, pool merge.Pool, next merge.Action, s
 // land merges one pull request. Whatever the forge refuses is remembered and
 // the pool goes on without it.
 func (q *Queue) land(ctx context.Context, pool merge.Pool, next merge.Action, s *branchState) (again bool, err error) {
-	pr := member(pool, next.Number).PR
 	tip, err := q.opt.Forge.Branch(ctx, pool.Repo, pool.Branch)
 	if err != nil {
-		return false, fmt.Errorf("merge %s#%d: %w", pool.Repo, pr.Number, err)
+		return false, fmt.Errorf("merge %s#%d: %w", pool.Repo, next.Number, err)
 	}
 	if tip.SHA != next.BaseSHA {
 		return true, nil // somebody pushed while we looked: decide anew
 	}
+	pr := member(pool, next.Number).PR
 	sha, err := q.merge(ctx, pr, forge.Merge{Method: next.Method, SHA: next.HeadSHA})
 	switch {
 	case err == nil:
-		q.opt.Log.Info("merged", "repo", pool.Repo, "pull", pr.Number, "branch", pool.Branch, "commit", sha)
-		err = q.record(ctx, pool, next, "merged as "+sha, s)
-		return true, errors.Join(err, q.applyMilestone(ctx, pr, pool.Policy))
+		return true, q.landed(ctx, pool, next, pr, sha, s)
 	case refusal(err):
 		return true, q.refused(ctx, pool, next, err, s)
 	}
 	return false, err
+}
+
+// landed records a merge and gives the change its milestone.
+func (q *Queue) landed(ctx context.Context, pool merge.Pool, done merge.Action, pr forge.PullRequest, sha string, s *branchState) error {
+	q.opt.Log.Info("merged", "repo", pool.Repo, "pull", pr.Number, "branch", pool.Branch, "commit", sha)
+	err := q.record(ctx, pool, done, "merged as "+sha, s)
+	return errors.Join(err, q.applyMilestone(ctx, pr, pool.Policy))
 }
 
 // refusal reports whether the forge answered, and the answer was no.
