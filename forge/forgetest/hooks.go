@@ -1,6 +1,8 @@
 package forgetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,6 +52,13 @@ func (t *test) receive(events ...string) *receiver {
 	h, err := t.Admin.Client.CreateHook(t.ctx, t.repo, forge.Hook{URL: server.URL, Secret: hookSecret, Events: events, Active: true})
 	t.need(err)
 	r.hook = h
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), patience)
+		defer cancel()
+		if err := t.Admin.Client.DeleteHook(ctx, t.repo, h.ID); err != nil && !errors.Is(err, forge.ErrNotFound) {
+			t.Error(err)
+		}
+	})
 	r.wait("ping", "")
 	return r
 }

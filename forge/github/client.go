@@ -162,6 +162,16 @@ func (t *authTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(req)
 }
 
+// do is a call that the library has no fitting method for.
+func (c *Client) do(ctx context.Context, method, path string, body, into any) error {
+	req, err := c.gh.NewRequest(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	_, err = c.gh.Do(req, into)
+	return err
+}
+
 // firstPage asks for pages of the largest size.
 func firstPage() github.ListOptions { return github.ListOptions{PerPage: perPage} }
 

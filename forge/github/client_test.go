@@ -189,33 +189,31 @@ func TestStatusesKeepTheNewest(t *testing.T) {
 func TestCreateRepo(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name, owner, path string
-		edit              int
-		want              string
-		kind              error
+		name, owner, branch string
+		path, body          string
+		status              int
+		want                error
 	}{
-		{"one's own", "Harbour", "/api/v3/user/repos", http.StatusOK, "trunk", nil},
-		{"an organisation's", "fleet", "/api/v3/orgs/fleet/repos", http.StatusOK, "trunk", nil},
-		{"a default branch not before there is one", "harbour", "/api/v3/user/repos", http.StatusUnprocessableEntity, "main", nil},
-		{"a forge that ails", "harbour", "/api/v3/user/repos", http.StatusForbidden, "", forge.ErrForbidden},
+		{"one's own", "Harbour", "trunk", "/api/v3/user/repos", `{"name":"halyard","description":"D","private":true,"default_branch":"trunk"}`, http.StatusCreated, nil},
+		{"an organisation's", "fleet", "", "/api/v3/orgs/fleet/repos", `{"name":"halyard","description":"D","private":true,"default_branch":"main"}`, http.StatusCreated, nil},
+		{"one that is there", "harbour", "main", "/api/v3/user/repos", `{"name":"halyard","description":"D","private":true,"default_branch":"main"}`, http.StatusUnprocessableEntity, forge.ErrExists},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var posted string
 			client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-				switch r.Method {
-				case http.MethodGet:
+				if r.Method == http.MethodGet {
 					answer(w, http.StatusOK, `{"login":"harbour"}`)
-				case http.MethodPost:
-					posted = r.URL.Path
-					answer(w, http.StatusCreated, `{"full_name":"harbour/halyard","default_branch":"main"}`)
-				case http.MethodPatch:
-					answer(w, c.edit, `{"full_name":"harbour/halyard","default_branch":"trunk"}`)
+					return
 				}
+				body, err := io.ReadAll(r.Body)
+				if err != nil || strings.TrimSpace(string(body)) != c.body || r.URL.Path != c.path {
+					t.Errorf("POST %s with %s, %v", r.URL.Path, body, err)
+				}
+				answer(w, c.status, `{"full_name":"harbour/halyard","default_branch":"as it likes","message":"Repository creation failed.","errors":[{"resource":"Repository","code":"custom","field":"name","message":"name already exists on this account"}]}`)
 			})
-			r, err := client.CreateRepo(t.Context(), forge.NewRepo{RepoName: forge.RepoName{Owner: c.owner, Name: "halyard"}, DefaultBranch: "trunk"})
-			if !errors.Is(err, c.kind) || r.DefaultBranch != c.want || posted != c.path {
-				t.Errorf("gave %+v, %v after a POST to %s", r, err, posted)
+			r, err := client.CreateRepo(t.Context(), forge.NewRepo{RepoName: forge.RepoName{Owner: c.owner, Name: "halyard"}, Description: "D", Private: true, DefaultBranch: c.branch})
+			if !errors.Is(err, c.want) || err == nil && r.DefaultBranch != "as it likes" {
+				t.Errorf("gave %+v, %v", r, err)
 			}
 		})
 	}

@@ -56,6 +56,9 @@ func (c *Client) fail(err error, format string, args ...any) error {
 	if errors.As(err, &accepted) {
 		return fmt.Errorf("%s: %w: %w", attempted, forge.ErrUnavailable, err)
 	}
+	if errors.Is(err, github.ErrBranchNotProtected) {
+		return fmt.Errorf("%s: %w: %w", attempted, forge.ErrNotFound, err)
+	}
 	if errors.Is(err, github.ErrPathForbidden) {
 		return fmt.Errorf("%s: %w: %w", attempted, forge.ErrInvalid, err)
 	}

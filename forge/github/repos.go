@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -15,9 +16,6 @@ import (
 
 // mediaRaw asks for a file's bytes instead of a description of them.
 const mediaRaw = "application/vnd.github.raw+json"
-
-// maxRedirects follows a renamed branch or repository.
-const maxRedirects = 3
 
 // Repos lists the repositories that the token's account owns or works on.
 func (c *Client) Repos(ctx context.Context) ([]forge.Repo, error) {
@@ -35,41 +33,33 @@ func (c *Client) Repos(ctx context.Context) ([]forge.Repo, error) {
 // CreateRepo creates an empty repository, under the token's account or, if the
 // owner is another name, under that organisation. ErrExists if there is one.
 //
-// GitHub takes the first branch pushed as the default one; where the forge
-// refuses another default for a repository without branches, that is what the
-// returned Repo and later answers say.
+// The default branch is asked for, which github.com does not listen to: there
+// it is the account's usual one until another branch is the first one pushed.
+// The returned Repo says what the forge made of it.
 func (c *Client) CreateRepo(ctx context.Context, n forge.NewRepo) (forge.Repo, error) {
 	me, err := c.User(ctx)
 	if err != nil {
 		return forge.Repo{}, fmt.Errorf("create repository %s: %w", n.RepoName, err)
 	}
-	org := n.Owner
-	if strings.EqualFold(me.Login, n.Owner) {
-		org = ""
+	path := "user/repos"
+	if !strings.EqualFold(me.Login, n.Owner) {
+		path = "orgs/" + n.Owner + "/repos"
 	}
-	r, _, err := c.gh.Repositories.Create(ctx, org, &github.Repository{
-		Name:        &n.Name,
-		Description: text(n.Description),
-		Private:     &n.Private,
-	})
-	if err != nil {
+	if n.DefaultBranch == "" {
+		n.DefaultBranch = "main"
+	}
+	// The library's own call leaves the default branch out.
+	body := struct {
+		Name          string `json:"name"`
+		Description   string `json:"description,omitempty"`
+		Private       bool   `json:"private"`
+		DefaultBranch string `json:"default_branch"`
+	}{n.Name, n.Description, n.Private, n.DefaultBranch}
+	var r github.Repository
+	if err := c.do(ctx, http.MethodPost, path, body, &r); err != nil {
 		return forge.Repo{}, c.fail(err, "create repository %s", n.RepoName)
 	}
-	want := n.DefaultBranch
-	if want == "" {
-		want = "main"
-	}
-	if r.GetDefaultBranch() == want {
-		return repository(r), nil
-	}
-	edited, _, err := c.gh.Repositories.Edit(ctx, n.Owner, n.Name, &github.Repository{DefaultBranch: &want})
-	if err == nil {
-		return repository(edited), nil
-	}
-	if err = c.fail(err, "make %s the default branch of %s", want, n.RepoName); errors.Is(err, forge.ErrInvalid) {
-		return repository(r), nil // not before it has a branch
-	}
-	return forge.Repo{}, err
+	return repository(&r), nil
 }
 
 // Repo returns a repository.
@@ -93,11 +83,12 @@ func (c *Client) Branches(ctx context.Context, repo forge.RepoName) ([]forge.Bra
 
 // Branch returns one branch.
 func (c *Client) Branch(ctx context.Context, repo forge.RepoName, name string) (forge.Branch, error) {
-	b, _, err := c.gh.Repositories.GetBranch(ctx, repo.Owner, repo.Name, name, maxRedirects)
-	if err != nil {
+	// The library's own call loses what the forge said against it.
+	var b github.Branch
+	if err := c.do(ctx, http.MethodGet, fmt.Sprintf("repos/%s/%s/branches/%s", repo.Owner, repo.Name, url.PathEscape(name)), nil, &b); err != nil {
 		return forge.Branch{}, c.fail(err, "look up branch %s of %s", name, repo)
 	}
-	return branch(b), nil
+	return branch(&b), nil
 }
 
 // CreateBranch makes a branch at a commit the forge has already. ErrExists if
@@ -150,7 +141,7 @@ func (c *Client) rawFile(ctx context.Context, repo forge.RepoName, path, ref str
 	if ref != "" {
 		u.RawQuery = url.Values{"ref": {ref}}.Encode()
 	}
-	req, err := c.gh.NewRequest(ctx, "GET", u.String(), nil)
+	req, err := c.gh.NewRequest(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
