@@ -28,6 +28,7 @@ type state struct {
 	LGTMBy   string    `json:"lgtmBy,omitempty"`
 	LGTMSHA  string    `json:"lgtmSHA,omitempty"`
 	LGTMTree string    `json:"lgtmTree,omitempty"`
+	LGTMKey  string    `json:"lgtmKey,omitempty"` // what was said, also after it was dropped
 	Dropped  time.Time `json:"lgtmDropped,omitzero"`
 }
 

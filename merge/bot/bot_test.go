@@ -301,6 +301,22 @@ func TestAnOldLGTMDoesNotComeBack(t *testing.T) {
 	s.wantLabels("release-note", "kind/documentation")
 }
 
+func TestAnOldLGTMNobodyHeardDoesNotCount(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.say("cho", "/lgtm")
+	s.push("head2")
+	at := s.clock.Add(-30 * time.Second) // after the first, before the push
+	c := forge.Comment{ID: 50, Author: "dee", Body: "/lgtm", CreatedAt: at}
+	heard := forge.Event{Kind: forge.EventIssueComment, Action: "created", Sender: "dee", Comment: &c, Issue: &forge.Issue{Number: 7, IsPull: true}}
+	s.handle(heard)
+	s.wantLabels("release-note", "kind/documentation")
+	// In the very second of the push nobody can tell; it is believed.
+	c.ID, c.CreatedAt = 51, s.clock.Truncate(time.Second)
+	s.handle(heard)
+	s.wantLabels("release-note", "kind/documentation", "lgtm")
+}
+
 func TestAnOldPushDoesNotDropANewLGTM(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -515,7 +531,7 @@ func TestTable(t *testing.T) {
 
 func TestState(t *testing.T) {
 	t.Parallel()
-	want := state{ByHand: "a --> b", LGTMBy: "cho", LGTMSHA: "1", LGTMTree: "2", Dropped: noon.Add(time.Nanosecond)}
+	want := state{ByHand: "a --> b", LGTMBy: "cho", LGTMSHA: "1", LGTMTree: "2", LGTMKey: "comment 3", Dropped: noon.Add(time.Nanosecond)}
 	text := "before " + want.String() + " after"
 	if strings.Count(text, "-->") != 1 {
 		t.Errorf("a value ends the HTML comment: %s", text)

@@ -70,7 +70,7 @@ func (b *Bot) pullRequest(ctx context.Context, ev forge.Event) error {
 		}
 		t.admit()
 	case "synchronize":
-		if err := t.dropLGTM(ctx, ev.ReceivedAt); err != nil {
+		if err := t.dropLGTM(ctx, pushedAt(ev)); err != nil {
 			return err
 		}
 	case "labeled", "unlabeled":
@@ -92,6 +92,15 @@ func (b *Bot) pullRequest(ctx context.Context, ev forge.Event) error {
 		}
 	}
 	return t.settle(ctx)
+}
+
+// pushedAt is when a pull request was pushed to, by the forge's clock where it
+// says so.
+func pushedAt(ev forge.Event) time.Time {
+	if at := ev.PullRequest.UpdatedAt; !at.IsZero() {
+		return at
+	}
+	return ev.ReceivedAt
 }
 
 func (b *Bot) comment(ctx context.Context, ev forge.Event) error {

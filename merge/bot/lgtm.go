@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"strings"
+	"time"
 
 	"seaworthy/forge"
 	"seaworthy/merge"
@@ -34,8 +35,10 @@ func (t *turn) giveLGTM(ctx context.Context) error {
 		t.answer("%s", why)
 		return nil
 	}
-	if !t.saying.at.After(t.state.Dropped) {
-		return nil // written before the push that dropped it
+	// Said before the push that dropped it, or honoured once before: the event
+	// is handled again. Forges tell time in whole seconds.
+	if t.saying.at.Before(t.state.Dropped.Truncate(time.Second)) || t.saying.key == t.state.LGTMKey {
+		return nil
 	}
 	if t.labels.has(labelLGTM) && t.state.LGTMBy != "" {
 		return nil
@@ -46,6 +49,7 @@ func (t *turn) giveLGTM(ctx context.Context) error {
 	}
 	t.labels.add(labelLGTM)
 	t.state.LGTMBy, t.state.LGTMSHA, t.state.LGTMTree = t.saying.actor, t.pr.Head.SHA, tree
+	t.state.LGTMKey = t.saying.key
 	return nil
 }
 
