@@ -220,12 +220,19 @@ func pushRules(ctx context.Context, q *hosted.Queries, repo hosted.Repo, a hoste
 	}
 	var rules []rule
 	for _, p := range protections {
-		named := slices.ContainsFunc(p.PushLogins, func(l string) bool { return strings.EqualFold(l, a.Login) })
-		demands := p.Restricted || p.Reviews >= 0 || p.RequireChecks && len(p.Contexts) > 0
-		exempt := p.Restricted && named || have >= canAdmin && !p.EnforceAdmins
-		rules = append(rules, rule{p.Branch, demands && !exempt, !p.AllowForce, !p.AllowDeletion})
+		pusher, bypasses := named(p.PushLogins, a.Login), named(p.BypassLogins, a.Login)
+		closed := p.Restricted && !pusher || p.Reviews >= 0 && !bypasses || p.RequireChecks && len(p.Contexts) > 0 && !pusher && !bypasses
+		if have >= canAdmin && !p.EnforceAdmins {
+			closed = false
+		}
+		rules = append(rules, rule{p.Branch, closed, !p.AllowForce, !p.AllowDeletion})
 	}
 	return rules, nil
+}
+
+// named reports whether a list has a login.
+func named(logins []string, login string) bool {
+	return slices.ContainsFunc(logins, func(l string) bool { return strings.EqualFold(l, login) })
 }
 
 // ruleFor returns what protection denies an account on one branch.

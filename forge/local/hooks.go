@@ -161,6 +161,13 @@ func (c *call) createHook() error {
 		return err
 	}
 	err := c.f.change(c.ctx(), func(v *view) error {
+		have, _, err := v.q.Hooks(c.ctx(), c.repo.ID, hosted.Page{})
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(have, func(o hosted.Hook) bool { return o.URL == h.URL && slices.Equal(o.Events, h.Events) }) {
+			return invalid("Hook", "", "custom", "Hook already exists on this repository")
+		}
 		row, err := v.q.AddHook(c.ctx(), h)
 		if err != nil {
 			return err

@@ -153,6 +153,9 @@ func (c *call) mergeAllowed(p hosted.Issue, in mergeRequest) error {
 	if err != nil {
 		return err
 	}
+	if rule.Restricted && !named(rule.PushLogins, c.user.Login) {
+		return fail(http.StatusMethodNotAllowed, "You're not authorized to push to this branch.")
+	}
 	why, err := c.view().missingContexts(c.ctx(), c.repo, p)
 	if err != nil {
 		return err

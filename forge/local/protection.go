@@ -60,11 +60,19 @@ type wireRestrictions struct {
 }
 
 type wireReviewRule struct {
-	URL                     string `json:"url"`
-	DismissStale            bool   `json:"dismiss_stale_reviews"`
-	RequireCodeOwners       bool   `json:"require_code_owner_reviews"`
-	RequiredReviews         int    `json:"required_approving_review_count"`
-	RequireLastPushApproval bool   `json:"require_last_push_approval"`
+	URL                     string          `json:"url"`
+	DismissStale            bool            `json:"dismiss_stale_reviews"`
+	RequireCodeOwners       bool            `json:"require_code_owner_reviews"`
+	RequiredReviews         int             `json:"required_approving_review_count"`
+	RequireLastPushApproval bool            `json:"require_last_push_approval"`
+	Bypass                  *wireAllowances `json:"bypass_pull_request_allowances,omitempty"`
+}
+
+// wireAllowances are who need no pull request.
+type wireAllowances struct {
+	Users []*wireUser `json:"users"`
+	Teams []struct{}  `json:"teams"`
+	Apps  []struct{}  `json:"apps"`
 }
 
 type wireProtection struct {
@@ -92,6 +100,13 @@ func (c *call) wireProtection(p hosted.Protection) (*wireProtection, error) {
 		LinearHistory: wireEnabled{Enabled: p.LinearHistory}, AllowForcePushes: wireEnabled{Enabled: p.AllowForce}, AllowDeletions: wireEnabled{Enabled: p.AllowDeletion}}
 	if p.Reviews >= 0 {
 		w.Reviews = &wireReviewRule{URL: u + "/required_pull_request_reviews", RequiredReviews: p.Reviews}
+	}
+	if p.Reviews >= 0 && len(p.BypassLogins) > 0 {
+		users, err := c.view().usersOf(c.ctx(), p.BypassLogins)
+		if err != nil {
+			return nil, err
+		}
+		w.Reviews.Bypass = &wireAllowances{users, []struct{}{}, []struct{}{}}
 	}
 	var err error
 	w.Restrictions, err = c.restrictions(p)
@@ -210,7 +225,10 @@ func (c *call) protect(branch string) error {
 		Checks        optional[checksRequest] `json:"required_status_checks"`
 		EnforceAdmins optional[bool]          `json:"enforce_admins"`
 		Reviews       optional[struct {
-			Count int `json:"required_approving_review_count"`
+			Count  int `json:"required_approving_review_count"`
+			Bypass struct {
+				Users []string `json:"users"`
+			} `json:"bypass_pull_request_allowances"`
 		}] `json:"required_pull_request_reviews"`
 		Restrictions optional[struct {
 			Users []string `json:"users"`
@@ -231,7 +249,11 @@ func (c *call) protect(branch string) error {
 		in.Checks.Value.apply(&p)
 	}
 	if !in.Reviews.Null {
-		p.Reviews = in.Reviews.Value.Count
+		logins, err := c.logins(in.Reviews.Value.Bypass.Users)
+		if err != nil {
+			return err
+		}
+		p.Reviews, p.BypassLogins = in.Reviews.Value.Count, logins
 	}
 	if !in.Restrictions.Null {
 		logins, err := c.logins(in.Restrictions.Value.Users)

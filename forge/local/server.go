@@ -160,6 +160,9 @@ func (c *call) authorizeRepo(need right) error {
 		return notFound()
 	}
 	repo, err := c.q.Repo(c.ctx(), name.Owner, name.Name)
+	if errors.Is(err, hosted.ErrNotFound) {
+		return c.unseen()
+	}
 	if err != nil {
 		return err
 	}
@@ -169,9 +172,19 @@ func (c *call) authorizeRepo(need right) error {
 	}
 	c.repo, c.right = repo, have
 	if have < canRead {
-		return notFound() // a private repository is not even there
+		return c.unseen() // a private repository is not even there
 	}
 	return c.require(need)
+}
+
+// unseen answers for a repository that the caller does not see. Git sends no
+// credentials before it is asked for them, so outside the API, nobody in
+// particular is asked.
+func (c *call) unseen() error {
+	if c.user.Login == "" && !strings.HasPrefix(c.r.URL.Path, "/api/") {
+		return fail(http.StatusUnauthorized, "Requires authentication")
+	}
+	return notFound()
 }
 
 // require refuses a caller who lacks a right in the repository.

@@ -174,17 +174,18 @@ type Protection struct {
 	Restricted    bool // only PushLogins may push
 	PushLogins    []string
 	EnforceAdmins bool
-	Reviews       int // approvals demanded; -1: a pull request is not demanded
+	Reviews       int      // approvals demanded; -1: a pull request is not demanded
+	BypassLogins  []string // who need no pull request
 	AllowForce    bool
 	AllowDeletion bool
 	LinearHistory bool
 }
 
 var protections = table[Protection]{"hosted_protections",
-	"repo_id branch require_checks strict contexts restricted push_logins enforce_admins reviews allow_force allow_deletion linear_history", 2,
+	"repo_id branch require_checks strict contexts restricted push_logins enforce_admins reviews bypass_logins allow_force allow_deletion linear_history", 2,
 	func(p *Protection) []any {
 		return []any{&p.RepoID, &p.Branch, &p.RequireChecks, &p.Strict, document{&p.Contexts}, &p.Restricted, document{&p.PushLogins},
-			&p.EnforceAdmins, &p.Reviews, &p.AllowForce, &p.AllowDeletion, &p.LinearHistory}
+			&p.EnforceAdmins, &p.Reviews, document{&p.BypassLogins}, &p.AllowForce, &p.AllowDeletion, &p.LinearHistory}
 	}}
 
 // SetProtection protects a branch, in place of what protected it.

@@ -71,6 +71,7 @@ CREATE TABLE hosted_protections (
     push_logins     TEXT NOT NULL,
     enforce_admins  BOOLEAN NOT NULL,
     reviews         BIGINT NOT NULL, -- approvals demanded; -1: pull requests not demanded
+    bypass_logins   TEXT NOT NULL, -- who need no pull request
     allow_force     BOOLEAN NOT NULL,
     allow_deletion  BOOLEAN NOT NULL,
     linear_history  BOOLEAN NOT NULL,
