@@ -73,7 +73,7 @@ func load(t *testing.T, name string, draft *jsonschema.Draft) *schemas {
 
 // template is RFC 6570 as far as GitHub uses it. The library's own check knows
 // the simple form {name} only.
-var template = regexp.MustCompile(`^[^{}\s]*(\{[/?+]?[a-z_]+(,[a-z_]+)*\}[^{}\s]*)*$`)
+var template = regexp.MustCompile(`^[^{}\s]*(\{[/?+&]?[a-z_]+(,[a-z_]+)*\}[^{}\s]*)*$`)
 
 func uriTemplate(v any) error {
 	if text, ok := v.(string); ok && !template.MatchString(text) {
@@ -82,11 +82,24 @@ func uriTemplate(v any) error {
 	return nil
 }
 
+// nullAfterAll are fields that GitHub sends as null where its description says
+// text, and says otherwise in its other descriptions of the same thing.
+var nullAfterAll = []string{
+	"/components/schemas/pull-request-simple/properties/labels/items/properties/description",
+}
+
 // openAPI loads the description of the REST API. OpenAPI 3.0 has a dialect of
 // JSON Schema of its own, in which "nullable" stands for the type null.
 func openAPI(t *testing.T) *schemas {
 	t.Helper()
 	s := load(t, openAPIFile, jsonschema.Draft7)
+	for _, pointer := range nullAfterAll {
+		node, ok := s.at(pointer)
+		if !ok {
+			t.Fatalf("%s has no %s", openAPIFile, pointer)
+		}
+		node["nullable"] = true
+	}
 	nullable(s.doc)
 	if err := s.compiler.AddResource(s.url, s.doc); err != nil {
 		t.Fatal(err)
@@ -94,10 +107,27 @@ func openAPI(t *testing.T) *schemas {
 	return s
 }
 
+// since are fields that GitHub sends since the schemas of its payloads were last
+// published, by the place that forbids them. Its OpenAPI description has them.
+var since = map[string][]string{
+	"/definitions/release":       {"immutable", "updated_at"},
+	"/definitions/release-asset": {"digest"},
+	"/definitions/status$event/properties/commit/properties/commit/properties/verification": {"verified_at"},
+}
+
 // webhooks loads the schemas of the payloads.
 func webhooks(t *testing.T) *schemas {
 	t.Helper()
 	s := load(t, webhooksFile, jsonschema.Draft7)
+	for pointer, fields := range since {
+		node, ok := s.at(pointer + "/properties")
+		if !ok {
+			t.Fatalf("%s has no %s/properties", webhooksFile, pointer)
+		}
+		for _, field := range fields {
+			node[field] = true
+		}
+	}
 	if err := s.compiler.AddResource(s.url, s.doc); err != nil {
 		t.Fatal(err)
 	}
@@ -207,4 +237,23 @@ func (s *schemas) payloadSchema(kind string, body []byte) (string, error) {
 		return "", fmt.Errorf("there is no payload %s; GitHub has %v", name, known)
 	}
 	return "/definitions/" + name, nil
+}
+
+// described finds the OpenAPI description of a webhook's payload, which is a
+// second and newer word on the same thing.
+func (s *schemas) described(kind string, body []byte) (string, error) {
+	var head struct{ Action string }
+	if err := json.Unmarshal(body, &head); err != nil {
+		return "", err
+	}
+	name := kind
+	if head.Action != "" {
+		name += "-" + head.Action
+	}
+	name = strings.ReplaceAll(name, "_", "-")
+	pointer := "/x-webhooks/" + name + "/post/requestBody/content/" + escapePointer("application/json") + "/schema"
+	if _, ok := s.at(pointer); !ok {
+		return "", fmt.Errorf("GitHub describes no webhook %s", name)
+	}
+	return pointer, nil
 }
