@@ -46,13 +46,21 @@ type Run struct {
 	Count  int     `json:"count"`
 }
 
-// Row is one test. Runs go from the newest column to the oldest; Icons and
-// Messages have one entry for each cell that is not NoResult, in that order.
+// Note is what is to be said of a cell besides its outcome.
+type Note struct {
+	// At counts columns from the oldest one, which is 0, so that it stays as it
+	// is while newer columns are added.
+	At      int    `json:"at"`
+	Icon    string `json:"icon,omitempty"`
+	Message string `json:"message,omitempty"`
+}
+
+// Row is one test. Runs go from the newest column to the oldest, Notes from the
+// oldest to the newest; most cells have none. Cells puts the two together.
 type Row struct {
-	Name     string   `json:"name"`
-	Runs     []Run    `json:"runs"`
-	Icons    []string `json:"icons"`
-	Messages []string `json:"messages"`
+	Name  string `json:"name"`
+	Runs  []Run  `json:"runs"`
+	Notes []Note `json:"notes,omitempty"`
 }
 
 // Grid is the results of one job. The zero value is not ready for use: see
@@ -159,21 +167,49 @@ func (g *Grid) Row(name string) *Row {
 	return nil
 }
 
+// columns is how many cells the row has.
+func (r *Row) columns() int {
+	n := 0
+	for _, run := range r.Runs {
+		n += run.Count
+	}
+	return n
+}
+
 // Cells returns the row's cells, newest first, one for each column.
 func (r *Row) Cells() []Cell {
-	var cells []Cell
-	filled := 0
+	cells := make([]Cell, 0, r.columns())
 	for _, run := range r.Runs {
 		for range run.Count {
-			c := Cell{Status: run.Status}
-			if run.Status != NoResult {
-				c.Icon, c.Message = r.Icons[filled], r.Messages[filled]
-				filled++
-			}
-			cells = append(cells, c)
+			cells = append(cells, Cell{Status: run.Status})
 		}
 	}
+	for _, n := range r.Notes {
+		c := &cells[len(cells)-1-n.At]
+		c.Icon, c.Message = n.Icon, n.Message
+	}
 	return cells
+}
+
+// outcomes are the statuses of Cells.
+func (r *Row) outcomes() []Outcome {
+	all := make([]Outcome, 0, r.columns())
+	for _, run := range r.Runs {
+		for range run.Count {
+			all = append(all, run.Status)
+		}
+	}
+	return all
+}
+
+// note returns what is noted of the cell in a column, counted from the newest.
+func (r *Row) note(at int) Note {
+	at = r.columns() - 1 - at
+	i, ok := slices.BinarySearchFunc(r.Notes, at, func(n Note, at int) int { return n.At - at })
+	if !ok {
+		return Note{At: at}
+	}
+	return r.Notes[i]
 }
 
 // Stale reports whether the row has no result in the newest columns.
@@ -184,7 +220,10 @@ func (r *Row) Stale(recent int) bool {
 // set puts a cell into a column: instead of the one that is there, or between
 // those that are.
 func (r *Row) set(at int, c Cell, replace bool) {
-	if at == 0 && !replace {
+	if at == 0 {
+		if replace {
+			r.dropNewest()
+		}
 		r.prepend(c)
 		return
 	}
@@ -198,36 +237,37 @@ func (r *Row) set(at int, c Cell, replace bool) {
 }
 
 func (r *Row) prepend(c Cell) {
+	if c.Icon != "" || c.Message != "" {
+		r.Notes = append(r.Notes, Note{At: r.columns(), Icon: c.Icon, Message: c.Message})
+	}
 	if len(r.Runs) > 0 && r.Runs[0].Status == c.Status {
 		r.Runs[0].Count++
 	} else {
 		r.Runs = slices.Insert(r.Runs, 0, Run{c.Status, 1})
 	}
-	if c.Status != NoResult {
-		r.Icons = slices.Insert(r.Icons, 0, c.Icon)
-		r.Messages = slices.Insert(r.Messages, 0, c.Message)
+}
+
+func (r *Row) dropNewest() {
+	last := r.columns() - 1
+	if n := len(r.Notes); n > 0 && r.Notes[n-1].At == last {
+		r.Notes = r.Notes[:n-1]
+	}
+	if r.Runs[0].Count--; r.Runs[0].Count == 0 {
+		r.Runs = slices.Delete(r.Runs, 0, 1)
 	}
 }
 
 func (r *Row) encode(cells []Cell) {
-	r.Runs, r.Icons, r.Messages = nil, nil, nil
-	for _, c := range cells {
-		if n := len(r.Runs); n > 0 && r.Runs[n-1].Status == c.Status {
-			r.Runs[n-1].Count++
-		} else {
-			r.Runs = append(r.Runs, Run{c.Status, 1})
-		}
-		if c.Status != NoResult {
-			r.Icons = append(r.Icons, c.Icon)
-			r.Messages = append(r.Messages, c.Message)
-		}
+	r.Runs, r.Notes = nil, nil
+	for _, c := range slices.Backward(cells) {
+		r.prepend(c)
 	}
 }
 
 // trim keeps n columns and reports whether a result is left.
 func (r *Row) trim(n int) bool {
 	r.encode(r.Cells()[:n])
-	return len(r.Icons) > 0
+	return slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Status != NoResult })
 }
 
 func sortedNames(m map[string]Cell) []string {

@@ -157,7 +157,7 @@ func TestCells(t *testing.T) {
 			got := map[string]grid.Cell{}
 			for _, r := range of(b).Rows {
 				got[r.Name] = r.Cells()[0]
-				if m := r.Messages[0]; len(m) > 140 || !utf8.ValidString(m) {
+				if m := r.Cells()[0].Message; len(m) > 140 || !utf8.ValidString(m) {
 					t.Errorf("message of %d bytes: %q", len(m), m)
 				}
 			}
@@ -185,7 +185,7 @@ func TestTrim(t *testing.T) {
 func TestRuns(t *testing.T) {
 	t.Parallel()
 	g := of(build(1, "a"), build(2, "a"), build(3, "-a"), build(4), build(5), build(6, "a"))
-	want := &grid.Row{Name: "a", Runs: []grid.Run{{Status: grid.Pass, Count: 1}, {Status: grid.NoResult, Count: 2}, {Status: grid.Fail, Count: 1}, {Status: grid.Pass, Count: 2}}, Icons: []string{"", "F", "", ""}, Messages: []string{"", "broke", "", ""}}
+	want := &grid.Row{Name: "a", Runs: []grid.Run{{Status: grid.Pass, Count: 1}, {Status: grid.NoResult, Count: 2}, {Status: grid.Fail, Count: 1}, {Status: grid.Pass, Count: 2}}, Notes: []grid.Note{{At: 2, Icon: "F", Message: "broke"}}}
 	if diff := cmp.Diff(want, g.Row("a")); diff != "" {
 		t.Error(diff)
 	}

@@ -1,7 +1,7 @@
 package grid
 
 // Outcome of a test in a build. The numbers are TestGrid's (test_status.proto).
-type Outcome int
+type Outcome int8
 
 // Outcomes.
 const (

@@ -101,8 +101,8 @@ type Alert struct {
 
 // table is the cells that count: stale and excluded rows are out.
 type table struct {
-	names   []string
-	rows    [][]Cell
+	rows    []*Row
+	cells   [][]Outcome // of each row
 	columns []Column
 }
 
@@ -111,9 +111,8 @@ func Summarize(g *Grid, o Options, now time.Time) Summary {
 	o = o.withDefaults()
 	t := newTable(g, o)
 	s := Summary{Alert: stale(g, o, now), LatestGreen: t.latestGreen()}
-	for i, name := range t.names {
-		if a, ok := alert(t.rows[i], t.columns, o); ok {
-			a.Test = name
+	for i, r := range t.rows {
+		if a, ok := alert(r, t.cells[i], t.columns, o); ok {
 			s.Alerts = append(s.Alerts, a)
 		}
 	}
@@ -141,8 +140,8 @@ func newTable(g *Grid, o Options) table {
 		if r.Stale(o.Recent) || strings.Contains(r.Name, "@TESTGRID@") || !o.shows(r.Name) {
 			continue
 		}
-		t.names = append(t.names, r.Name)
-		t.rows = append(t.rows, r.Cells())
+		t.rows = append(t.rows, r)
+		t.cells = append(t.cells, r.outcomes())
 	}
 	return t
 }
@@ -177,14 +176,14 @@ func stale(g *Grid, o Options, now time.Time) string {
 
 // alert walks a row from the newest cell: enough failures in a row, not yet
 // followed by enough passes, are an alert.
-func alert(cells []Cell, columns []Column, o Options) (Alert, bool) {
-	var a Alert
-	streak, passes := 0, 0
+func alert(r *Row, cells []Outcome, columns []Column, o Options) (Alert, bool) {
+	a := Alert{Test: r.Name}
+	streak, passes, latest := 0, 0, 0
 walk:
 	for i, c := range cells {
 		switch {
-		case c.Status == Running || c.Status == NoResult:
-		case c.Status.Passing():
+		case c == Running || c == NoResult:
+		case c.Passing():
 			passes++
 			if streak >= o.Failures {
 				if a.LastPass.Build == "" {
@@ -198,11 +197,11 @@ walk:
 			} else {
 				streak = 0
 			}
-		case c.Status.Failing():
+		case c.Failing():
 			passes = 0
 			streak++
 			if streak == 1 {
-				a = Alert{LatestFail: columns[i], Message: c.Message}
+				latest = i
 			}
 			a.FirstFail, a.LastPass = columns[i], Column{}
 			a.Fails = streak
@@ -214,14 +213,18 @@ walk:
 			streak = 0
 		}
 	}
-	return a, streak >= o.Failures
+	if streak < o.Failures {
+		return Alert{}, false
+	}
+	a.LatestFail, a.Message = columns[latest], r.note(latest).Message
+	return a, true
 }
 
 func (t table) stats(o Options) (s Stats, broken bool) {
 	for i := range min(o.Recent, len(t.columns)) {
 		var passes, failures, other, ignored int
-		for _, row := range t.rows {
-			status := row[i].Status
+		for _, row := range t.cells {
+			status := row[i]
 			if slices.Contains(o.Ignored, status) {
 				ignored++
 			}
@@ -260,8 +263,8 @@ func (t table) verdict(o Options, s Stats) Status {
 	recent := o.Recent
 	for i := 0; i < len(t.columns) && recent > 0; i++ {
 		var running, ignored, green, flaky bool
-		for _, row := range t.rows {
-			switch status := row[i].Status; {
+		for _, row := range t.cells {
+			switch status := row[i]; {
 			case status == Running:
 				running = true
 			case slices.Contains(o.Ignored, status):
@@ -323,8 +326,8 @@ func text(status Status, s Stats, o Options) string {
 func (t table) latestGreen() string {
 	for i, c := range t.columns {
 		green, red := false, false
-		for _, row := range t.rows {
-			switch status := row[i].Status; {
+		for _, row := range t.cells {
+			switch status := row[i]; {
 			case status.Passing():
 				green = true
 			case status != NoResult:
