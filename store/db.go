@@ -108,17 +108,18 @@ func (db *DB) Write(ctx context.Context, fn func(*sql.Tx) error) error {
 	}
 }
 
-func (db *DB) writeOnce(ctx context.Context, fn func(*sql.Tx) error) (err error) {
+func (db *DB) writeOnce(ctx context.Context, fn func(*sql.Tx) error) error {
 	tx, err := db.write.BeginTx(ctx, db.txOptions())
 	if err != nil {
 		return fmt.Errorf("beginning a transaction on %s: %w", db.where, explainSQLite(err))
 	}
 	db.commits.begin(tx)
-	defer func() {
+	committed := false
+	defer func() { // also when fn panics
 		after := db.commits.end(tx)
-		if err != nil {
-			// The cause is in err; a rollback fails only when the connection is
-			// gone, and then nothing was written either.
+		if !committed {
+			// The cause is reported already. A rollback fails only when the
+			// connection is gone, and then nothing was written either.
 			_ = tx.Rollback()
 			return
 		}
@@ -132,6 +133,7 @@ func (db *DB) writeOnce(ctx context.Context, fn func(*sql.Tx) error) (err error)
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("committing to %s: %w", db.where, explainSQLite(err))
 	}
+	committed = true
 	return nil
 }
 

@@ -34,11 +34,23 @@ func (db *DB) Migrate(ctx context.Context) error {
 	if err := db.refuseNewer(ctx, p); err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
+	_, err = p.Up(ctx)
+	for range concurrentMigrations {
+		if err == nil || db.dialect == Postgres {
+			break
+		}
+		// SQLite has no lock to hold meanwhile: perhaps another process was
+		// quicker. Ours was rolled back, and what it did need not be done again.
+		_, err = p.Up(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("migrating database %s: %w", db.where, explainSQLite(err))
 	}
 	return nil
 }
+
+// concurrentMigrations bounds how often Migrate is overtaken.
+const concurrentMigrations = 5
 
 func (db *DB) migrations(files fs.FS) (*goose.Provider, error) {
 	options := []goose.ProviderOption{
