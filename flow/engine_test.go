@@ -235,15 +235,15 @@ func TestStepThatDoesNotStopIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		let := make(chan struct{})
-		attempts := 0
+		var attempts atomic.Int32
 		d := flow.Define("deaf", 1)
 		flow.Add(d, flow.Step[int, int]{Name: "deaf", Title: "Deaf", Idempotent: true, Silence: time.Minute, Retry: flow.Retry{Attempts: 3},
-			Act: func(context.Context, int) (int, error) { attempts++; <-let; return 0, nil }}, flow.Param[int](d))
+			Act: func(context.Context, int) (int, error) { attempts.Add(1); <-let; return 0, nil }}, flow.Param[int](d))
 		e := clocked(&flow.Memory{}, "test")
 		began := time.Now()
 		state, err := e.Drive(t.Context(), d, start(t, e, d, 0).ID, flow.DriveOptions{})
-		if state != flow.Failed || err == nil || !strings.Contains(err.Error(), "did not stop") || attempts != 1 {
-			t.Errorf("%s after %d attempts, %v", state, attempts, err)
+		if state != flow.Failed || err == nil || !strings.Contains(err.Error(), "did not stop") || attempts.Load() != 1 {
+			t.Errorf("%s after %d attempts, %v", state, attempts.Load(), err)
 		}
 		if took := time.Since(began); took != 90*time.Second {
 			t.Errorf("left after %v, want 1m + 30s of grace", took)

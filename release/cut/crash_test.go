@@ -391,7 +391,7 @@ func TestKilledAnywhereAndResumed(t *testing.T) {
 			t.Fatalf("only %d points in %s: %v", len(sc.points), sc.flow, sc.points)
 		}
 		for i, point := range sc.points {
-			if testing.Short() && i%12 != 5 {
+			if testing.Short() && i%16 != 5 {
 				continue
 			}
 			t.Run(sc.flow+" "+point, func(t *testing.T) {
