@@ -112,8 +112,11 @@ func (b *builder) triggers(j *Job, y presubmitYAML) {
 	j.Trigger, j.RerunCommand = y.Trigger, y.RerunCommand
 	switch {
 	case y.Trigger == "" && y.RerunCommand == "":
+		// Compiled when a comment holds the name: there are thousands of
+		// jobs, and few comments.
 		j.Trigger = `(?m)^/test( | .* )` + regexp.QuoteMeta(j.Name) + `,?($|\s.*)`
 		j.RerunCommand = "/test " + j.Name
+		return
 	case y.Trigger == "":
 		b.fail(y.Lines.Of("rerun_command"), "job %s has rerun_command without trigger: write both or neither", j.Name)
 		return
@@ -121,7 +124,6 @@ func (b *builder) triggers(j *Job, y presubmitYAML) {
 		b.fail(y.Lines.Of("trigger"), "job %s has trigger without rerun_command: write both or neither", j.Name)
 		return
 	}
-	// Not cached: each is used by one job.
 	re, err := regexp.Compile(j.Trigger)
 	if err != nil {
 		b.fail(y.Lines.Of("trigger"), "trigger: %v", err)
@@ -215,7 +217,7 @@ func (b *builder) branchPattern(j *Job, lines strict.Lines, field string, patter
 		return nil
 	}
 	for _, p := range patterns {
-		if looseEnd.MatchString(p) && !b.loose[p] {
+		if endsInDigit(p) && !b.loose[p] {
 			if b.loose == nil {
 				b.loose = map[string]bool{}
 			}
@@ -226,8 +228,10 @@ func (b *builder) branchPattern(j *Job, lines strict.Lines, field string, patter
 	return b.compile(lines.Of(field), field, strings.Join(patterns, "|"))
 }
 
-// looseEnd finds patterns such as release-1.2, which match release-1.20, too.
-var looseEnd = regexp.MustCompile(`[0-9]$`)
+// endsInDigit finds patterns such as release-1.2, which match release-1.20, too.
+func endsInDigit(p string) bool {
+	return p != "" && p[len(p)-1] >= '0' && p[len(p)-1] <= '9'
+}
 
 func (b *builder) compile(line int, field, pattern string) *regexp.Regexp {
 	if re, ok := b.patterns[pattern]; ok {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -61,7 +62,16 @@ func (j *Job) Required() bool { return !j.Optional && !j.SkipReport }
 
 // Triggered reports whether a comment asks for the presubmit by name.
 func (j *Job) Triggered(comment string) bool {
-	return j.trigger != nil && j.trigger.MatchString(comment)
+	switch {
+	case j.Type != Presubmit:
+		return false
+	case j.trigger != nil:
+		return j.trigger.MatchString(comment)
+	case !strings.Contains(comment, j.Name):
+		return false
+	}
+	re, err := regexp.Compile(j.Trigger)
+	return err == nil && re.MatchString(comment)
 }
 
 // once remembers the answer of a Changed.

@@ -22,13 +22,27 @@ const (
 // a field of this type has it filled in.
 type Lines struct {
 	Start  int
-	fields map[string]int
+	fields []line
+}
+
+type line struct {
+	field string
+	n     int
+}
+
+func (l Lines) find(field string) (int, bool) {
+	for _, f := range l.fields {
+		if f.field == field {
+			return f.n, true
+		}
+	}
+	return 0, false
 }
 
 // Of returns the line of a field's key, or of the mapping if the field is not
 // there.
 func (l Lines) Of(field string) int {
-	if n, ok := l.fields[field]; ok {
+	if n, ok := l.find(field); ok {
 		return n
 	}
 	return l.Start
@@ -36,7 +50,7 @@ func (l Lines) Of(field string) int {
 
 // Has reports whether the mapping holds a field, whatever its value.
 func (l Lines) Has(field string) bool {
-	_, ok := l.fields[field]
+	_, ok := l.find(field)
 	return ok
 }
 
@@ -177,7 +191,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, where string, depth int
 // pairs calls f for each key of a mapping, merge keys (<<) unfolded: what the
 // mapping says itself goes before what it merges.
 func (d *decoder) pairs(n *yaml.Node, depth int, f func(key, value *yaml.Node)) {
-	seen := make(map[string]int, len(n.Content)/2)
+	seen := &keys{}
 	var merges []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -189,11 +203,10 @@ func (d *decoder) pairs(n *yaml.Node, depth int, f func(key, value *yaml.Node)) 
 			merges = append(merges, value)
 			continue
 		}
-		if first, twice := seen[key.Value]; twice {
-			d.fail(key, "%q is given twice: it stands on line %d already; remove one", key.Value, first)
+		if first := seen.add(key); first != nil {
+			d.fail(key, "%q is given twice: it stands on line %d already; remove one", key.Value, first.Line)
 			continue
 		}
-		seen[key.Value] = key.Line
 		f(key, value)
 	}
 	for _, m := range merges {
@@ -201,7 +214,7 @@ func (d *decoder) pairs(n *yaml.Node, depth int, f func(key, value *yaml.Node)) 
 	}
 }
 
-func (d *decoder) merge(n *yaml.Node, depth int, seen map[string]int, f func(key, value *yaml.Node)) {
+func (d *decoder) merge(n *yaml.Node, depth int, seen *keys, f func(key, value *yaml.Node)) {
 	if n = d.enter(n, depth); n == nil {
 		return
 	}
@@ -216,14 +229,45 @@ func (d *decoder) merge(n *yaml.Node, depth int, seen map[string]int, f func(key
 		}
 	case yaml.MappingNode:
 		d.pairs(n, depth, func(key, value *yaml.Node) {
-			if _, have := seen[key.Value]; !have {
-				seen[key.Value] = key.Line
+			if seen.add(key) == nil {
 				f(key, value)
 			}
 		})
 	default:
 		d.fail(n, "<< merges %s: write an alias of a mapping", kindOf(n))
 	}
+}
+
+// keys are those of one mapping. Most mappings are small, for which looking
+// through a list is faster than making a map.
+type keys struct {
+	few  []*yaml.Node
+	many map[string]*yaml.Node
+}
+
+// add returns the key of the same name that is there already, nil if there is
+// none, in which case this one is added.
+func (k *keys) add(key *yaml.Node) *yaml.Node {
+	if k.many == nil {
+		for _, have := range k.few {
+			if have.Value == key.Value {
+				return have
+			}
+		}
+		if len(k.few) < 16 {
+			k.few = append(k.few, key)
+			return nil
+		}
+		k.many = make(map[string]*yaml.Node, 64)
+		for _, have := range k.few {
+			k.many[have.Value] = have
+		}
+	}
+	if have := k.many[key.Value]; have != nil {
+		return have
+	}
+	k.many[key.Value] = key
+	return nil
 }
 
 // text reads a scalar through the type's own UnmarshalText.

@@ -191,6 +191,21 @@ func TestNoUnfolding(t *testing.T) {
 	}
 }
 
+func TestManyKeys(t *testing.T) {
+	t.Parallel()
+	var in strings.Builder
+	in.WriteString("map:\n")
+	for i := range 40 {
+		fmt.Fprintf(&in, "  k%d: x\n", i)
+	}
+	in.WriteString("  k3: y\n  k30: y\n")
+	var v thing
+	problems := strict.Unmarshal("f", []byte(in.String()), &v)
+	if len(v.Map) != 40 || v.Map["k30"] != "x" || len(problems) != 2 || problems[0].Line != 42 || !strings.Contains(problems[1].Message, "line 32 already") {
+		t.Errorf("got %d keys, %v", len(v.Map), problems)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	all := []strict.Problem{

@@ -50,10 +50,9 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, where string, depth i
 		return
 	}
 	s := d.shape(v.Type())
-	var lines map[string]int
+	lines := Lines{Start: n.Line}
 	if s.lines != nil {
-		lines = make(map[string]int, len(n.Content)/2)
-		v.FieldByIndex(s.lines).Set(reflect.ValueOf(Lines{Start: n.Line, fields: lines}))
+		lines.fields = make([]line, 0, len(n.Content)/2)
 	}
 	d.pairs(n, depth, func(key, value *yaml.Node) {
 		name := key.Value
@@ -65,11 +64,14 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, where string, depth i
 			}
 			index = s.fields[name]
 		}
-		if lines != nil {
-			lines[name] = key.Line
+		if s.lines != nil {
+			lines.fields = append(lines.fields, line{name, key.Line})
 		}
 		d.value(value, v.FieldByIndex(index), name, depth+1)
 	})
+	if s.lines != nil {
+		v.FieldByIndex(s.lines).Set(reflect.ValueOf(lines))
+	}
 }
 
 // nearly accepts a name that differs in case only, which encoding/json accepts

@@ -35,7 +35,7 @@ func (s *Service) Execute(ctx context.Context, id string) error {
 	}
 	switch {
 	case e.State.Final():
-		err = s.report(ctx, e)
+		err = s.tellAgain(ctx, e)
 	case e.State == job.Pending && e.Owner == s.o.Owner:
 		err = s.resume(ctx, e)
 	default:
@@ -45,6 +45,18 @@ func (s *Service) Execute(ctx context.Context, id string) error {
 		return fmt.Errorf("executing %s of %s: %w", id, e.Job, err)
 	}
 	return nil
+}
+
+// tellAgain goes on with telling everybody about an execution that is over.
+func (s *Service) tellAgain(ctx context.Context, e job.Execution) error {
+	o, ok, err := s.spoolOf(e.ID).outcome()
+	if err != nil {
+		return err
+	}
+	if ok {
+		return s.finish(ctx, e, o)
+	}
+	return s.report(ctx, e)
 }
 
 // enter registers an execution as running here, unless it is. The context is
@@ -73,7 +85,7 @@ func (s *Service) claimAndRun(ctx, runCtx context.Context, e job.Execution) erro
 	case err != nil:
 		return err
 	case !ok && e.State.Final():
-		return s.report(ctx, e)
+		return s.tellAgain(ctx, e)
 	case !ok:
 		return fmt.Errorf("held by %s until %s: %w", e.Owner, e.LeaseUntil.UTC().Format(time.RFC3339), ErrBusy)
 	case lapsed:
@@ -239,15 +251,16 @@ func (s *Service) finish(ctx context.Context, e job.Execution, o outcome) error 
 	return spool.remove()
 }
 
-// record stores the final state. An execution that is over already stays as
-// it is.
+// record stores the final state. An execution that is over already, because
+// the program's end and an abort met, stays as it is and is what the forge
+// hears last.
 func (s *Service) record(ctx context.Context, e job.Execution) error {
 	err := s.o.Store.FinishExecution(ctx, e)
 	if err == nil {
 		return nil
 	}
 	if now, rerr := s.o.Store.Execution(ctx, e.ID); rerr == nil && now.State.Final() {
-		return nil
+		return s.report(ctx, now)
 	}
 	return fmt.Errorf("recording the end: %w", err)
 }
@@ -273,20 +286,19 @@ func (s *Service) Abort(ctx context.Context, id, why string) error {
 	if _, ended, err := s.spoolOf(id).outcome(); err == nil && ended {
 		return nil // only telling everybody is left to do
 	}
-	held := e.State == job.Pending && e.LeaseUntil.After(s.o.Now()) && e.Owner != s.o.Owner
+	// A worker elsewhere adds the log when it notices; it may be dead, though,
+	// so the abort is told here.
 	now := s.o.Now()
 	e.State, e.Description, e.FinishedAt, e.Owner = job.Aborted, clip(abortPrefix+why+".", maxDescription), now, ""
-	if !held {
-		if e.StartedAt.IsZero() {
-			e.StartedAt = now
-		}
-		o := outcome{Result: exec.Result{State: job.Aborted, ExitCode: -1}, Description: e.Description, StartedAt: e.StartedAt, FinishedAt: now}
-		if err := s.publish(ctx, e, o, s.spoolOf(id)); err != nil {
-			return fmt.Errorf("aborting execution %s: uploading its results: %w", id, err)
-		}
-		if err := s.report(ctx, e); err != nil {
-			return fmt.Errorf("aborting execution %s: %w", id, err)
-		}
+	if e.StartedAt.IsZero() {
+		e.StartedAt = now
+	}
+	o := outcome{Result: exec.Result{State: job.Aborted, ExitCode: -1}, Description: e.Description, StartedAt: e.StartedAt, FinishedAt: now}
+	if err := s.publish(ctx, e, o, s.spoolOf(id)); err != nil {
+		return fmt.Errorf("aborting execution %s: uploading its results: %w", id, err)
+	}
+	if err := s.report(ctx, e); err != nil {
+		return fmt.Errorf("aborting execution %s: %w", id, err)
 	}
 	if err := s.record(ctx, e); err != nil {
 		return fmt.Errorf("aborting execution %s: %w", id, err)

@@ -394,6 +394,92 @@ func TestAbortFromAnotherProcess(t *testing.T) {
 	p.wantAborted("ada said so", "half\n")
 }
 
+// TestAbortMeetsAFullBucket aborts from another process while the worker's
+// bucket takes nothing: the log it has is uploaded when the bucket does.
+func TestAbortMeetsAFullBucket(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPier(t, func(o *Options) { o.Lease = 30 * time.Millisecond })
+	p.exec.Script("unit", exectest.Outcome{Log: "half\n", Block: true})
+	id := p.start("unit").ID
+	broken := memblob.OpenBucket(nil)
+	if err := broken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	done := p.background(p.service(func(o *Options) { o.Bucket = broken }), ctx, id)
+	if err := p.service(func(o *Options) { o.Owner, o.LogDir = "pier-2", t.TempDir() }).Abort(ctx, id, "ada said so"); err != nil {
+		t.Fatal(err)
+	}
+	p.wantAborted("ada said so", "")
+	if err := await(t, done); err == nil {
+		t.Fatal("a bucket that takes nothing is no error")
+	}
+	if err := p.Execute(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	p.wantAborted("ada said so", "half\n")
+}
+
+// TestStatusIsToldAgain executes what is over, as a queue does after a crash.
+func TestStatusIsToldAgain(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPier(t)
+	id := p.start("unit").ID
+	if err := p.Execute(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	p.forge.statuses = nil
+	if err := p.Execute(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"success Job succeeded. BaseSHA:" + sha("a")}, p.forge.said(sha("7"), "unit")); diff != "" {
+		t.Errorf("statuses (-want +got):\n%s", diff)
+	}
+	if n := len(p.exec.Requests()); n != 1 {
+		t.Errorf("%d programs ran, want 1", n)
+	}
+}
+
+// TestAbortMeetsTheEnd has an execution succeed between an abort's look at it
+// and its record: what is recorded is what the forge hears last.
+func TestAbortMeetsTheEnd(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPier(t)
+	id := p.start("unit").ID
+	aborter := p.service(func(o *Options) { o.Store = &stale{Store: p.store} })
+	seen, err := aborter.Execution(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Execute(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	aborter.o.Store.(*stale).first = &seen
+	if err := aborter.Abort(ctx, id, "too late"); err != nil {
+		t.Fatal(err)
+	}
+	said := p.forge.said(sha("7"), "unit")
+	if e := p.only("unit"); e.State != job.Success || !strings.HasPrefix(said[len(said)-1], "success") {
+		t.Errorf("ended as %s, statuses %q", e.State, said)
+	}
+}
+
+// stale answers the next Execution with what was seen before.
+type stale struct {
+	Store
+	first *job.Execution
+}
+
+func (s *stale) Execution(ctx context.Context, id string) (job.Execution, error) {
+	if e := s.first; e != nil {
+		s.first = nil
+		return *e, nil
+	}
+	return s.Store.Execution(ctx, id)
+}
+
 func TestLeaseLost(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

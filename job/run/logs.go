@@ -21,14 +21,10 @@ func (s *Service) Logs(ctx context.Context, id string, offset int64) (r io.ReadC
 	if err != nil {
 		return nil, 0, false, fmt.Errorf("reading the log of %s: %w", id, err)
 	}
-	if live = !e.State.Final(); !live {
-		r, size, err = s.storedLog(ctx, e, offset)
-		// An execution aborted from elsewhere is over before its worker has
-		// uploaded anything.
-		live = errors.Is(err, ErrNoLog) && s.spoolOf(id).exists()
-	}
-	if live {
+	if live = !e.State.Final(); live {
 		r, size, err = s.liveLog(e, offset)
+	} else {
+		r, size, err = s.storedLog(ctx, e, offset)
 	}
 	if err != nil {
 		return nil, 0, false, fmt.Errorf("reading the log of execution %s: %w", id, err)

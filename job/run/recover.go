@@ -28,14 +28,10 @@ func (s *Service) Recover(ctx context.Context) error {
 	}
 	var errs []error
 	for _, e := range left {
-		lost := e.State == job.Pending && (e.Owner == s.o.Owner || !e.LeaseUntil.After(s.o.Now()))
-		switch {
-		case e.State == job.Triggered:
+		if e.State == job.Triggered {
 			err = s.o.Enqueue(ctx, e.ID)
-		case lost:
-			err = s.Execute(ctx, e.ID)
-		default:
-			continue
+		} else {
+			err = s.Execute(ctx, e.ID) // ErrBusy if it runs, here or elsewhere
 		}
 		if err != nil && !errors.Is(err, ErrBusy) {
 			errs = append(errs, fmt.Errorf("recovering execution %s of %s: %w", e.ID, e.Job, err))

@@ -203,6 +203,9 @@ func TestStart(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("executions (-want +got):\n%s", diff)
 			}
+			if said := len(p.forge.statuses); tt.r.Batch != nil && said > 0 {
+				t.Errorf("a batch set %d statuses", said)
+			}
 			if len(p.queue) != len(tt.want) {
 				t.Errorf("%d queued, want %d", len(p.queue), len(tt.want))
 			}
