@@ -151,7 +151,7 @@ func (a *App) manners(context.Context, forge.RepoName) (bot.Policy, error) {
 func note(body string) bot.Note {
 	v := notes.Check(body, nil)
 	switch {
-	case v.Outcome == notes.None:
+	case v.Outcome == notes.NoneNeeded:
 		return bot.NoteNone
 	case v.Outcome == notes.HasNote && v.ActionRequired:
 		return bot.NoteActionRequired

@@ -204,7 +204,7 @@ func (t tests) Test(ctx context.Context, r bot.TestRequest) (bot.TestAnswer, err
 	if err != nil {
 		return bot.TestAnswer{}, err
 	}
-	comment := job.Comment{Body: r.Command, Admitted: r.Admitted}
+	comment := job.Comment{Body: r.Command}
 	for _, s := range statuses {
 		comment.Known = append(comment.Known, s.Context)
 		if s.State == forge.StatusFailure || s.State == forge.StatusError {
@@ -262,7 +262,11 @@ func pauseKey(repo forge.RepoName, branch string) string {
 
 // Paused implements queue.Switch.
 func (p pauses) Paused(ctx context.Context, repo forge.RepoName, branch string) (string, error) {
-	return p.db.Setting(ctx, pauseKey(repo, branch))
+	why, err := p.db.Setting(ctx, pauseKey(repo, branch))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil // never paused
+	}
+	return why, err
 }
 
 // SetPaused implements queue.Switch.

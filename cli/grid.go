@@ -89,7 +89,7 @@ func newGridShow(s Streams) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return out.print(s.Out, &g, func(w io.Writer) error { return drawGrid(w, &g, columns) })
+				return out.print(s.Out, g, func(w io.Writer) error { return drawGrid(w, g, columns) })
 			})
 		},
 	}

@@ -37,7 +37,7 @@ func newNotesCheck(s Streams) *cobra.Command {
 				_, err := fmt.Fprintf(w, "%s: %s\n%s", v.Outcome, v.Why, indent(v.Text))
 				return err
 			})
-			if err == nil && (v.Outcome == notes.Missing || v.Outcome == notes.Invalid) {
+			if err == nil && (v.Outcome == notes.MissingNote || v.Outcome == notes.InvalidNote) {
 				return verdictError{"The description has no usable release note."}
 			}
 			return err
@@ -74,7 +74,6 @@ type notesFlags struct {
 	platform
 	out      outputFlag
 	from, to string
-	version  string
 	repo     string
 	offline  bool
 }
@@ -93,18 +92,9 @@ With --offline no forge is asked: the notes are the subjects of the commits, and
 	f.out.add(c)
 	c.Flags().StringVar(&f.from, "from", "", "tag or commit the notes begin after (all of the history if empty)")
 	c.Flags().StringVar(&f.to, "to", "HEAD", "tag or commit the notes end with")
-	c.Flags().StringVar(&f.version, "version", "", "version the notes are for")
 	c.Flags().StringVar(&f.repo, "repo", "", "OWNER/NAME on the forge")
 	c.Flags().BoolVar(&f.offline, "offline", false, "ask no forge; use the commits' subjects")
 	return c
-}
-
-// offlineForge knows no pull request, which Generate takes for a history that
-// came from elsewhere.
-type offlineForge struct{}
-
-func (offlineForge) PullRequest(context.Context, forge.RepoName, int) (forge.PullRequest, error) {
-	return forge.PullRequest{}, forge.ErrNotFound
 }
 
 func (f *notesFlags) generate(ctx context.Context, s Streams) error {
@@ -112,7 +102,7 @@ func (f *notesFlags) generate(ctx context.Context, s Streams) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o := notes.Options{Git: repo, From: f.from, To: f.to, Version: f.version, Forge: offlineForge{}}
+	o := notes.Options{Git: repo, From: f.from, To: f.to}
 	if !f.offline {
 		if o.Repo, err = forge.ParseRepoName(f.repo); err != nil {
 			return usageError{fmt.Errorf("--repo: %w (or ask no forge with --offline)", err)}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +86,7 @@ func (f *upFlags) here(ctx context.Context) (*git.Repository, error) {
 		return nil, err
 	}
 	repo = &git.Repository{Dir: trim(top)}
-	if _, err := config.Load(filepath.Join(repo.Dir, config.Name)); errors.Is(err, os.ErrNotExist) {
+	if _, err := config.Load(os.DirFS(repo.Dir)); errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err

@@ -305,7 +305,7 @@ func TestExample(t *testing.T) {
 				t.Errorf("jobs: got %v, problems %v, warnings %v", c.All(), problems, p.Warnings)
 			}
 			if d.Module != "" && (p.Project.Name != "halyard" || p.Project.DefaultBranch != "trunk" || p.Project.Description != d.Description ||
-				!slices.Equal(p.Build.Go.Main, d.Mains) || p.Build.Go.Ldflags != "-s -w -X main.version={version}" || p.Release.Gates.Approvals[0].Logins[1] != "cho") {
+				!slices.Equal(p.Build.Go.Main, d.Mains) || p.Build.Go.Ldflags != "-X main.version={version}" || p.Release.Gates.Approvals[0].Logins[1] != "cho") {
 				t.Errorf("what was detected did not come back: %+v", p)
 			}
 		})

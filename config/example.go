@@ -81,8 +81,9 @@ func list(items []string) string {
 }
 
 var exampleTemplate = template.Must(template.New(Name).Funcs(template.FuncMap{
-	"quoted": quoted,
-	"list":   list,
+	"quoted":  quoted,
+	"list":    list,
+	"exactly": func(branch string) string { return "^" + regexp.QuoteMeta(branch) + "$" },
 }).Parse(`# How {{.Name}} is tested, merged and released.
 # Every field but version may be left out; what is written below are the
 # defaults, or what was found in the repository.
@@ -117,6 +118,7 @@ jobs:
           - command: [go, test, -v, ./...]
   postsubmits:
     - name: ci-{{.Name}}-test
+      branches: [{{quoted (exactly .DefaultBranch)}}, "^release-"]
       decorate: true
       decoration_config: {timeout: 30m}
       annotations:
@@ -150,11 +152,11 @@ merge:
 build:
   go:
     main: {{list .Mains}} # all main packages if empty
-    # {version}, {tag}, {commit} and {date} are filled in.
-    ldflags: {{if .VersionVar}}{{quoted (printf "-s -w -X %s={version}" .VersionVar)}}{{else}}"-s -w" # -X main.version={version}{{end}}
+    # {version}, {number}, {commit} and {date} are filled in.
+    {{if .VersionVar}}ldflags: {{quoted (printf "-X %s={version}" .VersionVar)}}{{else}}# ldflags: -X main.version={version}{{end}}
     env: {CGO_ENABLED: "0"}
   platforms: [linux/amd64, linux/arm64, darwin/arm64, windows/amd64]
-  files: {{if .Files}}{{list .Files}}{{else}}[LICENSE, README.md]{{end}}
+  files: {{if .Files}}{{list .Files}}{{else}}["LICENSE*", "README*"]{{end}}
 
 release:
   tag_prefix: v
@@ -162,7 +164,7 @@ release:
   changelog: CHANGELOG/CHANGELOG-{major}.{minor}.md
   # What must hold before a release is cut.
   gates:
-    # Jobs that must be green; all postsubmits and periodics if empty.
+    # Jobs that must be green; all required postsubmits of the branch if empty.
     green: []
     runs: 1 # results in a row
     rehearsal: required # a mock of the same commit must have succeeded

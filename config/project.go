@@ -70,11 +70,12 @@ type Labels struct {
 
 // Build is what a release is made of.
 type Build struct {
-	Command   []string          `json:"command" doc:"Program and arguments that build one platform into $OUTPUT, instead of go build; GOOS and GOARCH are set."`
+	Command   []string          `json:"command" doc:"Program and arguments that build one platform, instead of go build; {out} is the folder for the results, {os}, {arch}, {name}, {version}, {number}, {commit} and {date} are filled in."`
+	Outputs   []string          `json:"outputs" doc:"Files that the command leaves in {out}, packed into the archive."`
 	Go        Go                `json:"go" doc:"How go build is called."`
 	Env       map[string]string `json:"env" doc:"Environment of the build command."`
 	Platforms []string          `json:"platforms" doc:"What to build for, each GOOS/GOARCH or GOOS/GOARCH/VARIANT."`
-	Files     []string          `json:"files" doc:"Files that go into each archive beside the programs; one that does not exist is left out."`
+	Files     []string          `json:"files" doc:"Files that go into each archive beside the programs, as patterns; a name without * must exist."`
 
 	Lines strict.Lines `json:"-"`
 }
@@ -83,7 +84,7 @@ type Build struct {
 type Go struct {
 	Main    []string          `json:"main" doc:"Main packages to build, such as ./cmd/halyard. All of the module if empty."`
 	Name    string            `json:"name" doc:"First part of the archives' names. The project's name if empty."`
-	Ldflags string            `json:"ldflags" placeholder:"version,tag,commit,date" doc:"Linker flags; {version}, {tag}, {commit} and {date} are filled in."`
+	Ldflags string            `json:"ldflags" placeholder:"name,version,number,commit,date,os,arch" doc:"Linker flags besides -s -w; {version} (with its prefix), {number} (without), {commit}, {date}, {name}, {os} and {arch} are filled in."`
 	Env     map[string]string `json:"env" doc:"Environment of go build, such as CGO_ENABLED."`
 
 	Lines strict.Lines `json:"-"`
@@ -102,7 +103,7 @@ type Release struct {
 
 // Gates are what must hold before a release is cut.
 type Gates struct {
-	Green     []string   `json:"green" doc:"Jobs whose newest results must be green. All postsubmits and periodics of the branch if empty."`
+	Green     []string   `json:"green" doc:"Jobs whose newest results must be green. All required postsubmits of the branch if empty."`
 	Runs      int        `json:"runs" doc:"How many results in a row must be green."`
 	Rehearsal string     `json:"rehearsal" enum:"required,optional" doc:"Whether a mock of the same commit must have succeeded."`
 	Approvals []Approval `json:"approvals" doc:"Who must agree; one of each role is enough."`
@@ -158,9 +159,8 @@ func defaults() Project {
 			BatchLimit: 5,
 		},
 		Build: Build{
-			Go:        Go{Ldflags: "-s -w"},
 			Platforms: []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"},
-			Files:     []string{"LICENSE", "README.md"},
+			Files:     []string{"LICENSE*", "README*"},
 		},
 		Release: Release{
 			TagPrefix:     "v",

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"seaworthy/artifact"
@@ -249,9 +250,28 @@ func unpackAndRun(ctx context.Context, dir, archive string) (string, error) {
 		return "", err
 	}
 	program := filepath.Join(to, strings.TrimSuffix(archive, ".tar.gz"), "halyard")
-	out, err := exec.CommandContext(ctx, program, "version").Output()
+	out, err := output(ctx, program, "version")
 	if err != nil {
 		return "", fmt.Errorf("running the program: %w", err)
 	}
 	return strings.TrimSpace(string(out)), nil
+}
+
+// output runs a program that was written a moment ago. Another goroutine that
+// starts a process just then lends it, until it execs, the descriptor the
+// program was written through, and the kernel calls the file busy.
+func output(ctx context.Context, program string, args ...string) ([]byte, error) {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		out, err := exec.CommandContext(ctx, program, args...).Output()
+		if !errors.Is(err, syscall.ETXTBSY) {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-again.C:
+		}
+	}
 }

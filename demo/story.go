@@ -156,7 +156,7 @@ func (t *Terminal) line(s Step) string {
 		width = 80
 	}
 	if t.Live { // a line that wraps would break the drawing
-		text = cut(text, width-12)
+		text = shorten(text, width-12)
 	}
 	if !t.Color {
 		return fmt.Sprintf("%s %8s  %s", shape, clock, text)
@@ -167,7 +167,7 @@ func (t *Terminal) line(s Step) string {
 	return fmt.Sprintf("\x1b[%sm%s\x1b[0m \x1b[2m%8s\x1b[0m  %s", color, shape, clock, text)
 }
 
-func cut(text string, width int) string {
+func shorten(text string, width int) string {
 	r := []rune(strings.ReplaceAll(text, "\n", " "))
 	if len(r) <= width || width < 2 {
 		return string(r)

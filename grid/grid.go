@@ -278,3 +278,12 @@ func sortedNames(m map[string]Cell) []string {
 	slices.SortFunc(names, strings.Compare)
 	return names
 }
+
+// Clone returns a copy that later calls of Append and Trim leave as it is.
+func (g *Grid) Clone() *Grid {
+	c := &Grid{Job: g.Job, Columns: slices.Clone(g.Columns)}
+	for _, r := range g.Rows {
+		c.Rows = append(c.Rows, &Row{Name: r.Name, Runs: slices.Clone(r.Runs), Notes: slices.Clone(r.Notes)})
+	}
+	return c
+}

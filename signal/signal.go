@@ -99,10 +99,10 @@ func (s *Service) Tabs(ctx context.Context, repo forge.RepoName) ([]Tab, error) 
 
 // Grid returns a copy of the grid of one job. The error wraps fs.ErrNotExist
 // when the repository has no such job.
-func (s *Service) Grid(ctx context.Context, repo forge.RepoName, name string) (grid.Grid, error) {
+func (s *Service) Grid(ctx context.Context, repo forge.RepoName, name string) (*grid.Grid, error) {
 	config, err := s.o.Jobs(ctx, repo)
 	if err != nil {
-		return grid.Grid{}, fmt.Errorf("reading the grid of %s: %w", name, err)
+		return nil, fmt.Errorf("reading the grid of %s: %w", name, err)
 	}
 	for _, j := range config.Find(name) {
 		if j.Type != job.Periodic && j.Repo != repo.String() {
@@ -110,22 +110,13 @@ func (s *Service) Grid(ctx context.Context, repo forge.RepoName, name string) (g
 		}
 		kept, err := s.refresh(ctx, repo, j)
 		if err != nil {
-			return grid.Grid{}, fmt.Errorf("reading the grid of %s: %w", name, err)
+			return nil, fmt.Errorf("reading the grid of %s: %w", name, err)
 		}
 		kept.mu.Lock()
 		defer kept.mu.Unlock()
-		return clone(kept.grid), nil
+		return kept.grid.Clone(), nil
 	}
-	return grid.Grid{}, fmt.Errorf("%s has no job %q: %w", repo, name, fs.ErrNotExist)
-}
-
-// clone copies what Append changes, so that the copy stays as it is.
-func clone(g *grid.Grid) grid.Grid {
-	c := grid.Grid{Job: g.Job, Columns: slices.Clone(g.Columns)}
-	for _, r := range g.Rows {
-		c.Rows = append(c.Rows, &grid.Row{Name: r.Name, Runs: slices.Clone(r.Runs), Icons: slices.Clone(r.Icons), Messages: slices.Clone(r.Messages)})
-	}
-	return c
+	return nil, fmt.Errorf("%s has no job %q: %w", repo, name, fs.ErrNotExist)
 }
 
 // refresh brings a job's grid up to date: builds that were over when they were

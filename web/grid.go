@@ -55,7 +55,7 @@ func (s *Site) grid(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	p := gridPage{Repo: repo, Job: name, Summary: grid.Summarize(&g, grid.Options{}, s.Now())}
+	p := gridPage{Repo: repo, Job: name, Summary: grid.Summarize(g, grid.Options{}, s.Now())}
 	shown := g.Columns[:min(len(g.Columns), gridColumns)]
 	for _, c := range shown {
 		p.Columns = append(p.Columns, gridColumn{

@@ -51,7 +51,7 @@ type Queue interface {
 // Signal gives the grids of a repository's jobs.
 type Signal interface {
 	Tabs(ctx context.Context, repo forge.RepoName) ([]signal.Tab, error)
-	Grid(ctx context.Context, repo forge.RepoName, job string) (grid.Grid, error)
+	Grid(ctx context.Context, repo forge.RepoName, job string) (*grid.Grid, error)
 }
 
 // Releases are the flows that make releases.

@@ -122,18 +122,17 @@ func (w *world) Pools(context.Context, forge.RepoName) ([]queue.Pool, error) {
 }
 
 func (w *world) Tabs(context.Context, forge.RepoName) ([]signal.Tab, error) {
-	g := w.grid()
-	return []signal.Tab{{Repo: repo, Job: "post-unit", Type: job.Postsubmit, Summary: grid.Summarize(&g, grid.Options{}, now)}}, nil
+	return []signal.Tab{{Repo: repo, Job: "post-unit", Type: job.Postsubmit, Summary: grid.Summarize(w.grid(), grid.Options{}, now)}}, nil
 }
 
-func (w *world) Grid(_ context.Context, _ forge.RepoName, name string) (grid.Grid, error) {
+func (w *world) Grid(_ context.Context, _ forge.RepoName, name string) (*grid.Grid, error) {
 	if name != "post-unit" {
-		return grid.Grid{}, fs.ErrNotExist
+		return nil, fs.ErrNotExist
 	}
 	return w.grid(), nil
 }
 
-func (w *world) grid() grid.Grid {
+func (w *world) grid() *grid.Grid {
 	g := grid.New("post-unit")
 	for i, passed := range []bool{true, false, true} {
 		at := now.Add(time.Duration(i-3) * time.Hour)
@@ -144,7 +143,7 @@ func (w *world) grid() grid.Grid {
 		g.Append(grid.Build{ID: fmt.Sprint(1000 + i), Started: at, Finished: at.Add(time.Minute), Passed: passed, Result: "SUCCESS", Commit: "4f2a91c0ffee",
 			Tests: []grid.Test{{Name: "TestConvert", Status: status, Message: "<b>10</b> != 9"}}}, now)
 	}
-	return *g
+	return g
 }
 
 // flows answers for release/cut.
