@@ -28,23 +28,29 @@ func (s *Service) Execute(ctx context.Context, id string) error {
 	if !entered {
 		return fmt.Errorf("execution %s runs already: %w", id, ErrBusy)
 	}
-	defer leave()
-	e, err := s.o.Store.Execution(ctx, id)
+	err := s.execute(ctx, runCtx, id)
+	leave()
+	var wanted aborted
+	if errors.Is(err, ErrBusy) && errors.As(context.Cause(runCtx), &wanted) {
+		return s.Abort(ctx, id, wanted.why) // which took this for a run
+	}
 	if err != nil {
 		return fmt.Errorf("executing %s: %w", id, err)
 	}
-	switch {
-	case e.State.Final():
-		err = s.tellAgain(ctx, e)
-	case e.State == job.Pending && e.Owner == s.o.Owner:
-		err = s.resume(ctx, e)
-	default:
-		err = s.claimAndRun(ctx, runCtx, e)
-	}
-	if err != nil {
-		return fmt.Errorf("executing %s of %s: %w", id, e.Job, err)
-	}
 	return nil
+}
+
+func (s *Service) execute(ctx, runCtx context.Context, id string) error {
+	e, err := s.o.Store.Execution(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case e.State.Final():
+		return s.tellAgain(ctx, e)
+	case e.State == job.Pending && e.Owner == s.o.Owner:
+		return s.resume(ctx, e)
+	}
+	return s.claimAndRun(ctx, runCtx, e)
 }
 
 // tellAgain goes on with telling everybody about an execution that is over.
@@ -244,65 +250,99 @@ func (s *Service) finish(ctx context.Context, e job.Execution, o outcome) error 
 		return err
 	}
 	e.Owner = s.o.Owner
-	if err := s.record(ctx, e); err != nil {
+	now, err := s.record(ctx, e)
+	if err != nil {
 		return err
+	}
+	if now.State != e.State {
+		// The program's end and an abort met: what is recorded is what the
+		// forge hears last.
+		if err := s.report(ctx, now); err != nil {
+			return err
+		}
 	}
 	s.o.Notify(Topic(e.ID))
 	return spool.remove()
 }
 
-// record stores the final state. An execution that is over already, because
-// the program's end and an abort met, stays as it is and is what the forge
-// hears last.
-func (s *Service) record(ctx context.Context, e job.Execution) error {
+// record stores the final state, and returns the execution as it is recorded:
+// one that is over already stays as it is.
+func (s *Service) record(ctx context.Context, e job.Execution) (job.Execution, error) {
 	err := s.o.Store.FinishExecution(ctx, e)
 	if err == nil {
-		return nil
+		return e, nil
 	}
 	if now, rerr := s.o.Store.Execution(ctx, e.ID); rerr == nil && now.State.Final() {
-		return s.report(ctx, now)
+		return now, nil
 	}
-	return fmt.Errorf("recording the end: %w", err)
+	return e, fmt.Errorf("recording the end: %w", err)
 }
 
 // Abort ends an execution that is not over. One that runs in this process ends
 // as soon as its program does; one that runs in another, when that next
-// extends its lease.
+// extends its lease. After an error the same call completes what was begun.
 func (s *Service) Abort(ctx context.Context, id, why string) error {
-	s.mu.Lock()
-	cancel := s.running[id]
-	s.mu.Unlock()
-	if cancel != nil {
-		cancel(aborted{why})
-		return nil
+	for {
+		_, leave, entered := s.enter(ctx, id)
+		if entered {
+			defer leave()
+			break
+		}
+		if s.interrupt(id, why) {
+			return nil
+		}
 	}
-	e, err := s.o.Store.Execution(ctx, id)
-	if err != nil {
+	if err := s.abort(ctx, id, why); err != nil {
 		return fmt.Errorf("aborting execution %s: %w", id, err)
 	}
+	return nil
+}
+
+// interrupt tells a run of this process to end; false if there is none.
+func (s *Service) interrupt(id, why string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cancel := s.running[id]
+	if cancel != nil {
+		cancel(aborted{why})
+	}
+	return cancel != nil
+}
+
+// abort records the end first, so that it never writes over the results of a
+// program that came to its own end meanwhile.
+func (s *Service) abort(ctx context.Context, id, why string) error {
+	e, err := s.o.Store.Execution(ctx, id)
+	if err != nil {
+		return err
+	}
 	if e.State.Final() {
-		return nil
+		return s.tellAgain(ctx, e)
 	}
-	if _, ended, err := s.spoolOf(id).outcome(); err == nil && ended {
-		return nil // only telling everybody is left to do
+	spool := s.spoolOf(id)
+	if _, ended, err := spool.outcome(); err != nil || ended {
+		return err // only telling everybody is left to do
 	}
-	// A worker elsewhere adds the log when it notices; it may be dead, though,
-	// so the abort is told here.
 	now := s.o.Now()
+	held := e.State == job.Pending && e.LeaseUntil.After(now) && e.Owner != s.o.Owner
 	e.State, e.Description, e.FinishedAt, e.Owner = job.Aborted, clip(abortPrefix+why+".", maxDescription), now, ""
 	if e.StartedAt.IsZero() {
 		e.StartedAt = now
 	}
 	o := outcome{Result: exec.Result{State: job.Aborted, ExitCode: -1}, Description: e.Description, StartedAt: e.StartedAt, FinishedAt: now}
-	if err := s.publish(ctx, e, o, s.spoolOf(id)); err != nil {
-		return fmt.Errorf("aborting execution %s: uploading its results: %w", id, err)
+	if !held {
+		if err := spool.conclude(o); err != nil {
+			return err
+		}
 	}
-	if err := s.report(ctx, e); err != nil {
-		return fmt.Errorf("aborting execution %s: %w", id, err)
+	recorded, err := s.record(ctx, e)
+	switch {
+	case err != nil:
+		return err
+	case held:
+		return s.report(ctx, recorded) // its worker uploads the results
+	case recorded.State != job.Aborted:
+		return errors.Join(spool.remove(), s.report(ctx, recorded))
 	}
-	if err := s.record(ctx, e); err != nil {
-		return fmt.Errorf("aborting execution %s: %w", id, err)
-	}
-	s.o.Notify(Topic(id))
-	return nil
+	return s.finish(ctx, e, o)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -410,7 +411,6 @@ func TestAbortMeetsAFullBucket(t *testing.T) {
 	if err := p.service(func(o *Options) { o.Owner, o.LogDir = "pier-2", t.TempDir() }).Abort(ctx, id, "ada said so"); err != nil {
 		t.Fatal(err)
 	}
-	p.wantAborted("ada said so", "")
 	if err := await(t, done); err == nil {
 		t.Fatal("a bucket that takes nothing is no error")
 	}
@@ -442,7 +442,7 @@ func TestStatusIsToldAgain(t *testing.T) {
 }
 
 // TestAbortMeetsTheEnd has an execution succeed between an abort's look at it
-// and its record: what is recorded is what the forge hears last.
+// and its record: the success stays.
 func TestAbortMeetsTheEnd(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -464,6 +464,58 @@ func TestAbortMeetsTheEnd(t *testing.T) {
 	if e := p.only("unit"); e.State != job.Success || !strings.HasPrefix(said[len(said)-1], "success") {
 		t.Errorf("ended as %s, statuses %q", e.State, said)
 	}
+	if log := p.log(id); !strings.Contains(log, "Job succeeded.") {
+		t.Errorf("log is %q", log)
+	}
+}
+
+// TestAbortWhileTheJobIsAtItsLimit aborts an execution at the moment a worker
+// looks whether it may run.
+func TestAbortWhileTheJobIsAtItsLimit(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPier(t)
+	store := &interrupting{Store: p.store}
+	p.o.Store = store
+	p.exec.Script("manual", exectest.Outcome{Block: true})
+	one := p.start("manual").ID
+	started, err := p.Start(ctx, Request{Repo: halyard, Pull: 8, Jobs: []string{"manual"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := started[0].ID
+	done := p.background(p.Service, ctx, one)
+	abort := func() {
+		if err := p.Abort(ctx, two, "closed"); err != nil {
+			t.Error(err)
+		}
+	}
+	store.when.Store(&abort)
+	if err := p.Execute(ctx, two); err != nil {
+		t.Errorf("got %v", err)
+	}
+	if e, err := p.Execution(ctx, two); err != nil || e.State != job.Aborted {
+		t.Errorf("ended as %s, %v; want %s", e.State, err, job.Aborted)
+	}
+	if err := p.Abort(ctx, one, "closed"); err != nil {
+		t.Fatal(err)
+	}
+	if err := await(t, done); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// interrupting calls a function once, while executions are listed.
+type interrupting struct {
+	Store
+	when atomic.Pointer[func()]
+}
+
+func (s *interrupting) Executions(ctx context.Context, f job.ExecutionFilter) ([]job.Execution, error) {
+	if when := s.when.Swap(nil); when != nil {
+		(*when)()
+	}
+	return s.Store.Executions(ctx, f)
 }
 
 // stale answers the next Execution with what was seen before.

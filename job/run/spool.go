@@ -108,6 +108,9 @@ func (s *spool) conclude(o outcome) error {
 	if err != nil {
 		return fmt.Errorf("writing the outcome: %w", err)
 	}
+	if err := os.MkdirAll(s.dir, 0o755); err != nil {
+		return fmt.Errorf("writing the outcome: %w", err)
+	}
 	part := s.outcomeFile() + ".part"
 	if err := os.WriteFile(part, data, 0o644); err != nil {
 		return fmt.Errorf("writing the outcome: %w", err)
