@@ -19,6 +19,12 @@ type apiError struct {
 	status  int
 	message string
 	fields  []fieldError
+	texts   []string // in place of fields, where GitHub answers so
+}
+
+// refuse is a 422 that says why in a sentence.
+func refuse(why string) error {
+	return &apiError{status: http.StatusUnprocessableEntity, message: "Unprocessable Entity", texts: []string{why}}
 }
 
 // fieldError says what is wrong with one field of a request.
@@ -33,6 +39,9 @@ type fieldError struct {
 // Error implements error.
 func (e *apiError) Error() string {
 	msg := strconv.Itoa(e.status) + " " + e.message
+	for _, s := range e.texts {
+		msg += "; " + s
+	}
 	for _, f := range e.fields {
 		msg += fmt.Sprintf("; %s %s: %s %s", f.Resource, f.Field, f.Code, f.Message)
 	}
@@ -47,7 +56,7 @@ func notFound() error { return fail(http.StatusNotFound, "Not Found") }
 
 // invalid is a 422 about one field.
 func invalid(resource, field, code, message string) error {
-	return &apiError{http.StatusUnprocessableEntity, "Validation Failed", []fieldError{{Resource: resource, Field: field, Code: code, Message: message}}}
+	return &apiError{status: http.StatusUnprocessableEntity, message: "Validation Failed", fields: []fieldError{{Resource: resource, Field: field, Code: code, Message: message}}}
 }
 
 func missing(resource, field string) error { return invalid(resource, field, "missing_field", "") }
@@ -89,11 +98,17 @@ func (c *call) writeError(err error) {
 		ae = &apiError{status: http.StatusInternalServerError, message: "Server Error"}
 	}
 	body := struct {
-		Message          string       `json:"message"`
-		Errors           []fieldError `json:"errors,omitempty"`
-		DocumentationURL string       `json:"documentation_url"`
-		Status           string       `json:"status"`
-	}{ae.message, ae.fields, documentationURL, strconv.Itoa(ae.status)}
+		Message          string `json:"message"`
+		Errors           any    `json:"errors,omitempty"`
+		DocumentationURL string `json:"documentation_url"`
+		Status           string `json:"status"`
+	}{Message: ae.message, DocumentationURL: documentationURL, Status: strconv.Itoa(ae.status)}
+	switch {
+	case len(ae.texts) > 0:
+		body.Errors = ae.texts
+	case len(ae.fields) > 0:
+		body.Errors = ae.fields
+	}
 	b, err := json.Marshal(body)
 	if err != nil {
 		c.f.log.Error("encoding an error", "error", err)

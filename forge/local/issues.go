@@ -239,6 +239,7 @@ func (v *view) emitComment(ctx context.Context, r hosted.Repo, i hosted.Issue, m
 	if err != nil {
 		return err
 	}
+	wi.ClosedBy = nil
 	payload := map[string]any{"issue": wi, "comment": wc}
 	if changes != nil {
 		payload["changes"] = changes
@@ -349,7 +350,8 @@ func (c *call) searchIssues() error {
 		TotalCount int          `json:"total_count"`
 		Incomplete bool         `json:"incomplete_results"`
 		Items      []*wireIssue `json:"items"`
-	}{total, false, []*wireIssue{}}
+		SearchType string       `json:"search_type"`
+	}{total, false, []*wireIssue{}, "lexical"}
 	v, score := c.view(), 1.0
 	for _, i := range rows {
 		r, err := c.q.RepoByID(c.ctx(), i.RepoID)

@@ -22,12 +22,30 @@ func (f *Forge) metaRoutes() []route {
 	}
 }
 
+// addresses are what the root of the API names, below its own address. Not all
+// of them are served.
+var addresses = map[string]string{
+	"current_user_url": "/user", "current_user_authorizations_html_url": "/settings/connections/applications{/client_id}",
+	"authorizations_url": "/authorizations", "code_search_url": "/search/code?q={query}{&page,per_page,sort,order}",
+	"commit_search_url": "/search/commits?q={query}{&page,per_page,sort,order}", "emails_url": "/user/emails", "emojis_url": "/emojis",
+	"events_url": "/events", "feeds_url": "/feeds", "followers_url": "/user/followers", "following_url": "/user/following{/target}",
+	"gists_url": "/gists{/gist_id}", "issue_search_url": "/search/issues?q={query}{&page,per_page,sort,order}", "issues_url": "/issues",
+	"keys_url": "/user/keys", "label_search_url": "/search/labels?q={query}&repository_id={repository_id}{&page,per_page}",
+	"notifications_url": "/notifications", "organization_url": "/orgs/{org}",
+	"organization_repositories_url": "/orgs/{org}/repos{?type,page,per_page,sort}", "organization_teams_url": "/orgs/{org}/teams",
+	"public_gists_url": "/gists/public", "rate_limit_url": "/rate_limit", "repository_url": "/repos/{owner}/{repo}",
+	"repository_search_url":         "/search/repositories?q={query}{&page,per_page,sort,order}",
+	"current_user_repositories_url": "/user/repos{?type,page,per_page,sort}", "starred_url": "/user/starred{/owner}{/repo}",
+	"starred_gists_url": "/gists/starred", "user_url": "/users/{user}", "user_organizations_url": "/user/orgs",
+	"user_repositories_url": "/users/{user}/repos{?type,page,per_page,sort}", "user_search_url": "/search/users?q={query}{&page,per_page,sort,order}",
+}
+
 func (c *call) root() error {
-	a := c.f.api("")
-	return c.json(http.StatusOK, map[string]string{
-		"current_user_url": a + "/user", "user_url": a + "/users/{user}", "repository_url": a + "/repos/{owner}/{repo}",
-		"organization_url": a + "/orgs/{org}", "rate_limit_url": a + "/rate_limit", "issue_search_url": a + "/search/issues?q={query}{&page,per_page,sort,order}",
-	})
+	all := make(map[string]string, len(addresses))
+	for name, path := range addresses {
+		all[name] = c.f.base + apiPrefix + path
+	}
+	return c.json(http.StatusOK, all)
 }
 
 func (c *call) meta() error {
@@ -84,6 +102,11 @@ func (c *call) getOrganization() error {
 	u := c.f.api("/orgs/%s", a.Login)
 	return c.json(http.StatusOK, struct {
 		wireProfile
+		Name                    string `json:"name,omitempty"`
+		Email                   string `json:"email,omitempty"`
+		Company                 string `json:"company,omitempty"`
+		Blog                    string `json:"blog,omitempty"`
+		Location                string `json:"location,omitempty"`
 		URL                     string `json:"url"`
 		HooksURL                string `json:"hooks_url"`
 		IssuesURL               string `json:"issues_url"`
@@ -93,7 +116,7 @@ func (c *call) getOrganization() error {
 		HasOrganizationProjects bool   `json:"has_organization_projects"`
 		HasRepositoryProjects   bool   `json:"has_repository_projects"`
 		ArchivedAt              *stamp `json:"archived_at"`
-	}{wireProfile: c.f.wireProfile(a, n), URL: u, HooksURL: u + "/hooks", IssuesURL: u + "/issues",
+	}{wireProfile: c.f.wireProfile(a, n), Name: a.Name, Email: a.Email, URL: u, HooksURL: u + "/hooks", IssuesURL: u + "/issues",
 		MembersURL: u + "/members{/member}", PublicMembersURL: u + "/public_members{/member}"})
 }
 

@@ -193,14 +193,13 @@ func (c *call) createRepo() error {
 		return r.UpdateRef(c.ctx(), "refs/heads/"+in.DefaultBranch, sha, git.ZeroSHA)
 	})
 	if errors.Is(err, hosted.ErrExists) {
-		return &apiError{http.StatusUnprocessableEntity, "Repository creation failed.", []fieldError{
+		return &apiError{status: http.StatusUnprocessableEntity, message: "Repository creation failed.", fields: []fieldError{
 			{Resource: "Repository", Field: "name", Code: "already_exists", Message: "name already exists on this account"}}}
 	}
 	if err != nil {
 		return err
 	}
-	w, err := c.view().repo(c.ctx(), added, canAdmin)
-	return answer(c, http.StatusCreated, w, err)
+	return c.answerRepo(http.StatusCreated, added, canAdmin)
 }
 
 func (c *call) listRepos() error {
@@ -226,8 +225,12 @@ func (c *call) listRepos() error {
 }
 
 func (c *call) getRepo() error {
-	w, err := c.view().repo(c.ctx(), c.repo, c.right)
-	return answer(c, http.StatusOK, w, err)
+	return c.answerRepo(http.StatusOK, c.repo, c.right)
+}
+
+func (c *call) answerRepo(status int, r hosted.Repo, have right) error {
+	w, err := c.view().repo(c.ctx(), r, have)
+	return answer(c, status, wireRepoFull{wireRepo: w}, err)
 }
 
 func (c *call) editRepo() error {
@@ -273,8 +276,7 @@ func (c *call) editRepo() error {
 			return errors.Join(fmt.Errorf("renaming a repository's folder: %w", err), back)
 		}
 	}
-	w, err := c.view().repo(c.ctx(), r, c.right)
-	return answer(c, http.StatusOK, w, err)
+	return c.answerRepo(http.StatusOK, r, c.right)
 }
 
 func (c *call) deleteRepo() error {
@@ -314,8 +316,7 @@ func (c *call) forkRepo() error {
 		r.Owner = in.Organization
 	}
 	if have, err := c.q.Repo(c.ctx(), r.Owner, r.Name); err == nil && have.ForkOf == c.repo.ID {
-		w, err := c.view().repo(c.ctx(), have, canAdmin)
-		return answer(c, http.StatusAccepted, w, err)
+		return c.answerRepo(http.StatusAccepted, have, canAdmin)
 	}
 	added, err := c.f.addRepo(c.ctx(), r, func(dst *git.Repository) error {
 		return dst.Fetch(c.ctx(), c.git().Dir, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
@@ -323,8 +324,7 @@ func (c *call) forkRepo() error {
 	if err != nil {
 		return orExists(err, "Repository", "name")
 	}
-	w, err := c.view().repo(c.ctx(), added, canAdmin)
-	return answer(c, http.StatusAccepted, w, err)
+	return c.answerRepo(http.StatusAccepted, added, canAdmin)
 }
 
 // person is the caller as the author of a commit.

@@ -111,9 +111,9 @@ func (c *call) verdict(p hosted.Issue, r *hosted.Review, event string) error {
 	own := strings.EqualFold(p.Author, c.user.Login)
 	switch {
 	case own && state == forge.ReviewApproved:
-		return &apiError{http.StatusUnprocessableEntity, "Unprocessable Entity", []fieldError{{Resource: "PullRequestReview", Code: "custom", Message: "Can not approve your own pull request"}}}
+		return refuse("Can not approve your own pull request")
 	case own && state == forge.ReviewChangesRequested:
-		return &apiError{http.StatusUnprocessableEntity, "Unprocessable Entity", []fieldError{{Resource: "PullRequestReview", Code: "custom", Message: "Can not request changes on your own pull request"}}}
+		return refuse("Can not request changes on your own pull request")
 	case r.Body == "" && state == forge.ReviewChangesRequested:
 		return missing("PullRequestReview", "body")
 	}

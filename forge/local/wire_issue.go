@@ -134,7 +134,7 @@ type wireIssue struct {
 	TimelineURL   string         `json:"timeline_url"`
 	StateReason   *string        `json:"state_reason"`
 	Comments      int            `json:"comments"`
-	ClosedBy      *wireUser      `json:"closed_by"`
+	ClosedBy      *wireUser      `json:"closed_by,omitempty"` // not in events
 	Reactions     wireReactions  `json:"reactions"`
 	PerformedVia  *struct{}      `json:"performed_via_github_app"`
 	Draft         *bool          `json:"draft,omitempty"`
@@ -226,6 +226,7 @@ func (v *view) emitIssue(ctx context.Context, r hosted.Repo, i hosted.Issue, sen
 	if err != nil {
 		return err
 	}
+	w.ClosedBy = nil
 	payload := map[string]any{"issue": w}
 	for k, x := range more {
 		payload[k] = x

@@ -28,8 +28,6 @@ type wireRepo struct {
 	Forks            int             `json:"forks"`
 	Watchers         int             `json:"watchers"`
 	OpenIssues       int             `json:"open_issues"`
-	SubscribersCount int             `json:"subscribers_count"`
-	NetworkCount     int             `json:"network_count"`
 	DefaultBranch    string          `json:"default_branch"`
 	IsTemplate       bool            `json:"is_template"`
 	Topics           []string        `json:"topics"`
@@ -52,6 +50,14 @@ type wireRepo struct {
 	CreatedAt        stamp           `json:"created_at"`
 	UpdatedAt        stamp           `json:"updated_at"`
 	Permissions      wirePermissions `json:"permissions"`
+	CustomProperties struct{}        `json:"custom_properties"`
+}
+
+// wireRepoFull adds what only a repository asked for by itself tells.
+type wireRepoFull struct {
+	*wireRepo
+	SubscribersCount int `json:"subscribers_count"`
+	NetworkCount     int `json:"network_count"`
 }
 
 // repoURLs are the addresses in a repository; parts in braces are for the
