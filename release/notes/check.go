@@ -30,9 +30,9 @@ type Verdict struct {
 
 // Doc is a link to further reading from a docs block.
 type Doc struct {
-	Description string  `json:"description,omitempty"`
-	URL         string  `json:"url"`
-	Type        DocType `json:"type"`
+	Description string  `json:"description,omitempty" yaml:"description"`
+	URL         string  `json:"url" yaml:"url"`
+	Type        DocType `json:"type" yaml:"type"`
 }
 
 // DocType says what a documentation link leads to.
