@@ -49,7 +49,7 @@ type thing struct {
 	Ptr    *inner            `json:"ptr"`
 	Raw    any               `json:"raw"`
 	Node   *yaml.Node        `json:"node"`
-	hidden string            //nolint:unused // must not be reachable
+	Hidden string            // has no name in the file
 }
 
 func TestUnmarshal(t *testing.T) {
