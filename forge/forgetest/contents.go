@@ -49,7 +49,7 @@ func filesAreWritten(t *test) {
 func oddFiles(t *test) {
 	w := t.seeded(t.Ann)
 	c := t.Ann.Client
-	for _, path := range []string{"with space.txt", "hash#and%percent.txt", "ünïcode/日本.txt"} {
+	for _, path := range []string{"with space.txt", "hash#and%percent.txt", "a:colon?.txt", "ünïcode/日本.txt"} {
 		want := "content of " + path
 		_, err := c.PutFile(t.ctx, t.repo, path, "main", "Add "+path, []byte(want))
 		t.need(err)

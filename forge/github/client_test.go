@@ -116,6 +116,20 @@ func TestTokenStaysWithTheForge(t *testing.T) {
 	}
 }
 
+// Where a download is redirected to is a credential by itself.
+func TestErrorsDoNotTellWhereAnAssetLies(t *testing.T) {
+	t.Parallel()
+	store := httptest.NewServer(nil)
+	store.Close()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, store.URL+"/object?X-Amz-Signature=5i6n", http.StatusFound)
+	})
+	_, err := c.DownloadAsset(t.Context(), repo, 7)
+	if !errors.Is(err, forge.ErrUnavailable) || !strings.Contains(err.Error(), store.URL+"/object") || strings.Contains(err.Error(), "5i6n") {
+		t.Errorf("gave %v; want the address without its signature", err)
+	}
+}
+
 func TestPagesAreFollowed(t *testing.T) {
 	t.Parallel()
 	const pages = 4

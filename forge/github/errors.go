@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,7 +43,7 @@ func (c *Client) fail(err error, format string, args ...any) error {
 	}
 	var refused *github.ErrorResponse
 	if errors.As(err, &refused) && refused.Response != nil {
-		kind, hint := kindOf(refused)
+		hint, kind := kindOf(refused)
 		a := &answer{status: refused.Response.StatusCode, text: sentence(refused), cause: err}
 		return fmt.Errorf("%s: %w: %w%s", attempted, kind, a, hint)
 	}
@@ -62,12 +61,18 @@ func (c *Client) fail(err error, format string, args ...any) error {
 	if errors.Is(err, github.ErrPathForbidden) {
 		return fmt.Errorf("%s: %w: %w", attempted, forge.ErrInvalid, err)
 	}
-	var netErr net.Error
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) || errors.As(err, &netErr) {
-		return fmt.Errorf("%s: %w: %w; check the forge's address and that it runs", attempted, forge.ErrUnavailable, err)
+	var unreachable *url.Error
+	if errors.As(err, &unreachable) {
+		return fmt.Errorf("%s: %w: %w; check the forge's address and that it runs", attempted, forge.ErrUnavailable, withoutQuery(unreachable))
 	}
 	return fmt.Errorf("%s: %w", attempted, err)
+}
+
+// withoutQuery drops what follows the path of an address: where an asset's
+// download is redirected to, that is a credential.
+func withoutQuery(e *url.Error) error {
+	address, _, _ := strings.Cut(e.URL, "?")
+	return &url.Error{Op: e.Op, URL: address, Err: e.Err}
 }
 
 // rateLimit recognises both of GitHub's limits, and a plain 429.
@@ -106,22 +111,22 @@ func (c *Client) rateLimit(err error) *forge.RateLimitError {
 }
 
 // kindOf sorts a refusal, and says what a person can do about it.
-func kindOf(r *github.ErrorResponse) (kind error, hint string) {
+func kindOf(r *github.ErrorResponse) (hint string, kind error) {
 	switch status := r.Response.StatusCode; {
 	case status == http.StatusUnauthorized:
-		return forge.ErrUnauthorized, "; give a token that the forge knows"
+		return "; give a token that the forge knows", forge.ErrUnauthorized
 	case status == http.StatusForbidden:
-		return forge.ErrForbidden, "; the token's account needs more rights here"
+		return "; the token's account needs more rights here", forge.ErrForbidden
 	case status == http.StatusNotFound, status == http.StatusGone:
-		return forge.ErrNotFound, ""
+		return "", forge.ErrNotFound
 	case status == http.StatusMethodNotAllowed, status == http.StatusConflict, status == http.StatusPreconditionFailed:
-		return forge.ErrConflict, ""
+		return "", forge.ErrConflict
 	case status == http.StatusUnprocessableEntity:
-		return kindOfInvalid(r), ""
+		return "", kindOfInvalid(r)
 	case status >= http.StatusInternalServerError, status == http.StatusRequestTimeout:
-		return forge.ErrUnavailable, "; try again later"
+		return "; try again later", forge.ErrUnavailable
 	default:
-		return forge.ErrInvalid, ""
+		return "", forge.ErrInvalid
 	}
 }
 

@@ -34,7 +34,7 @@ func (c *Client) CreateHook(ctx context.Context, repo forge.RepoName, h forge.Ho
 		Active: &h.Active,
 	})
 	if err != nil {
-		return forge.Hook{}, c.fail(err, "subscribe %s to events of %s", h.URL, repo)
+		return forge.Hook{}, c.fail(err, "create a webhook of %s", repo)
 	}
 	return hook(created), nil
 }

@@ -180,8 +180,7 @@ func (c *Client) PutFile(ctx context.Context, repo forge.RepoName, path, branch,
 	if opts.Content == nil {
 		opts.Content = []byte{}
 	}
-	escaped := (&url.URL{Path: path}).String()
-	r, _, err := c.gh.Repositories.CreateFile(ctx, repo.Owner, repo.Name, escaped, opts)
+	r, _, err := c.gh.Repositories.CreateFile(ctx, repo.Owner, repo.Name, escapeRef(path), opts)
 	if err != nil {
 		return "", c.fail(err, "%s", attempted)
 	}
@@ -197,8 +196,8 @@ func (c *Client) Commit(ctx context.Context, repo forge.RepoName, sha string) (f
 	return commit(r), nil
 }
 
-// escapeRef makes a name that may hold slashes and other marks fit for a path,
-// in which GitHub wants the slashes as they are.
+// escapeRef makes a name that may hold slashes and other marks, a ref or a
+// file's, fit for an address, in which GitHub wants the slashes as they are.
 func escapeRef(ref string) string { return (&url.URL{Path: ref}).EscapedPath() }
 
 // Compare returns what head has that base has not: commits, oldest first, and
