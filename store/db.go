@@ -88,8 +88,8 @@ func (db *DB) Close() error {
 
 // Bounds on the repetition of a transaction that Postgres could not serialize.
 const (
-	writeAttempts = 40
-	writeBackOff  = 250 * time.Millisecond // the longest wait between two attempts
+	writeAttempts = 30
+	writeBackOff  = 150 * time.Millisecond // the longest wait between two attempts
 )
 
 // Write runs fn in a transaction, and commits it if fn returns nil. When Write

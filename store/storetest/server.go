@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -23,7 +24,8 @@ type server struct {
 	dir string // holds its data and its socket
 	// alive is the watcher's standard input. It is never written to: the
 	// system closes it when this process ends, and that ends the server.
-	alive io.WriteCloser
+	alive     io.WriteCloser
+	databases atomic.Int64 // numbers them
 }
 
 // theServer starts the one server of this process when it is first asked for,
@@ -80,8 +82,8 @@ func startServer() (*server, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	if line, err := bufio.NewReader(stdout).ReadString('\n'); line != "ready\n" {
-		return nil, fmt.Errorf("%w: %w\n%s", err, cmd.Wait(), stderr.Bytes())
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		return nil, fmt.Errorf("%w\n%s", errors.Join(err, cmd.Wait()), stderr.Bytes())
 	}
 	return &server{dir: dir, alive: stdin}, nil
 }

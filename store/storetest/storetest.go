@@ -2,16 +2,14 @@ package storetest
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
-	"sync/atomic"
 	"testing"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx", to create databases with
+	"github.com/jackc/pgx/v5"
 
 	"seaworthy/store"
 )
@@ -66,9 +64,6 @@ func Open(t testing.TB, url string) *store.DB {
 	return db
 }
 
-// databases numbers the databases of this process.
-var databases atomic.Int64
-
 // PostgresURL returns the URL of a new, empty database on the server of this
 // test binary, which is dropped when the test ends. It skips the test, or
 // fails it in CI, if there is no Postgres.
@@ -84,7 +79,7 @@ func PostgresURL(t testing.TB) string {
 		}
 		t.Skip("skipped: needs PostgreSQL, run make setup")
 	}
-	name := fmt.Sprintf("test%d", databases.Add(1))
+	name := fmt.Sprintf("test%d", s.databases.Add(1))
 	s.exec(t, `CREATE DATABASE `+name)
 	t.Cleanup(func() { s.exec(t, `DROP DATABASE `+name+` WITH (FORCE)`) })
 	return s.url(name)
@@ -98,17 +93,14 @@ func (s *server) url(database string) string {
 // exec runs one statement on a connection of its own.
 func (s *server) exec(t testing.TB, statement string) {
 	t.Helper()
-	db, err := sql.Open("pgx", s.url("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	// Not the test's context: the cleanup runs after that has ended.
-	if _, err := db.ExecContext(context.Background(), statement); err != nil {
-		t.Errorf("%s: %v", strings.SplitN(statement, "\n", 2)[0], err)
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, s.url("postgres"))
+	if err != nil {
+		t.Fatalf("connecting to the test's Postgres: %v", err)
+	}
+	_, err = conn.Exec(ctx, statement)
+	if err := errors.Join(err, conn.Close(ctx)); err != nil {
+		t.Fatalf("%s: %v", statement, err)
 	}
 }
