@@ -205,6 +205,8 @@ func TestSilentStepIsHung(t *testing.T) {
 			Act: func(ctx context.Context, _ int) (int, error) {
 				for i := range 3 { // alive for a while
 					<-time.After(50 * time.Second)
+					flow.Alive(ctx)
+					<-time.After(50 * time.Second)
 					flow.Progress(ctx, "%d of 3", i+1)
 				}
 				<-ctx.Done()
@@ -217,15 +219,15 @@ func TestSilentStepIsHung(t *testing.T) {
 		if state != flow.Failed || !errors.Is(err, flow.ErrHung) {
 			t.Errorf("%s, %v", state, err)
 		}
-		if took := time.Since(began); took != 210*time.Second {
-			t.Errorf("declared hung after %v, want 150s + 1m", took)
+		if took := time.Since(began); took != 360*time.Second {
+			t.Errorf("declared hung after %v, want 300s + 1m", took)
 		}
 		status, err := e.Status(t.Context(), d, run.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s, _ := status.Step("hang")
-		if s.State != flow.StepHung || len(s.Attempts) != 1 || len(s.Attempts[0].Log) != 3 || s.Duration != 210*time.Second {
+		if s.State != flow.StepHung || len(s.Attempts) != 1 || len(s.Attempts[0].Log) != 3 || s.Duration != 360*time.Second {
 			t.Errorf("the timeline shows %+v", s)
 		}
 	})

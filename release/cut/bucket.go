@@ -18,6 +18,18 @@ import (
 	"seaworthy/flow"
 )
 
+// beating tells the flow, at each piece read, that a long copy goes on.
+type beating struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (b beating) Read(p []byte) (int, error) {
+	flow.Alive(b.ctx)
+	return b.r.Read(p)
+}
+
 // errDiffers: there is a file of that name with other bytes.
 var errDiffers = errors.New("is there with other bytes")
 
@@ -40,7 +52,7 @@ func (s *Service) stored(ctx context.Context, key string, a artifact.Artifact) (
 		return false, fmt.Errorf("reading %s from the bucket: %w", key, err)
 	}
 	defer r.Close()
-	switch err := a.Verify(r); {
+	switch err := a.Verify(beating{ctx, r}); {
 	case errors.Is(err, artifact.ErrMismatch):
 		return false, fmt.Errorf("%s %w: %w", key, errDiffers, err)
 	case err != nil:
@@ -76,7 +88,7 @@ func (s *Service) putFile(ctx context.Context, key, file string, a artifact.Arti
 	if err != nil {
 		return fmt.Errorf("writing %s to the bucket: %w", key, err)
 	}
-	if _, err := io.Copy(w, f); err != nil {
+	if _, err := io.Copy(w, beating{ctx, f}); err != nil {
 		cancel()
 		return fmt.Errorf("writing %s to the bucket: %w", key, errors.Join(err, w.Close()))
 	}

@@ -129,7 +129,7 @@ func (s *Service) downloads(ctx context.Context, st staged, have forge.Asset, a 
 		return false, fmt.Errorf("downloading %s from the page: %w", a.Name, err)
 	}
 	defer r.Close()
-	err = a.Verify(r)
+	err = a.Verify(beating{ctx, r})
 	if errors.Is(err, artifact.ErrMismatch) {
 		return false, nil
 	}
@@ -216,7 +216,7 @@ func (s *Service) uploadAsset(ctx context.Context, in paged, a artifact.Artifact
 		return err
 	}
 	defer r.Close()
-	if _, err := s.Pages.UploadAsset(ctx, in.Staged.repo(), in.Page.ID, a.Name, contentType(a.Name), a.Size, r); err != nil {
+	if _, err := s.Pages.UploadAsset(ctx, in.Staged.repo(), in.Page.ID, a.Name, contentType(a.Name), a.Size, beating{ctx, r}); err != nil {
 		return fmt.Errorf("uploading %s to the page: %w", a.Name, err)
 	}
 	return nil

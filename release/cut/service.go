@@ -17,6 +17,14 @@ import (
 
 // Stage records a run that stages a release. Drive makes it happen.
 func (s *Service) Stage(ctx context.Context, r StageRequest) (flow.Run, error) {
+	if r.Branch == "" {
+		// The branch is part of what excludes two stages at once.
+		t, err := s.locate(ctx, r.Repo)
+		if err != nil {
+			return flow.Run{}, err
+		}
+		r.Branch = t.DefaultBranch
+	}
 	key := fmt.Sprintf("stage %s %s", r.Repo, r.Branch)
 	return s.start(ctx, s.stage.def, key, r, r.Mock, r.Actor)
 }
