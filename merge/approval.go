@@ -184,27 +184,33 @@ func fileApproval(o *Owners, file string, kept []string, grants map[string]Grant
 	return f
 }
 
+// utterance is one comment or review.
+type utterance struct {
+	author, body, url string
+	at                time.Time
+	state             forge.ReviewState // of a review
+}
+
+// utterances brings comments and reviews into one order of time.
+func utterances(comments []forge.Comment, reviews []forge.Review) []utterance {
+	var all []utterance
+	for _, c := range comments {
+		all = append(all, utterance{author: c.Author, body: c.Body, url: c.HTMLURL, at: c.CreatedAt})
+	}
+	for _, r := range reviews {
+		all = append(all, utterance{author: r.Author, body: r.Body, at: r.SubmittedAt, state: r.State})
+	}
+	slices.SortStableFunc(all, func(a, b utterance) int { return a.at.Compare(b.at) })
+	return all
+}
+
 // replay returns who approves after everything that was said, by login.
 func replay(c Change, p ApprovalPolicy) map[string]Grant {
-	type said struct {
-		author, body, url string
-		at                time.Time
-		state             forge.ReviewState
-	}
-	var all []said
-	for _, m := range c.Comments {
-		all = append(all, said{author: m.Author, body: m.Body, url: m.HTMLURL, at: m.CreatedAt})
-	}
-	for _, r := range c.Reviews {
-		all = append(all, said{author: r.Author, body: r.Body, at: r.SubmittedAt, state: r.State})
-	}
-	slices.SortStableFunc(all, func(a, b said) int { return a.at.Compare(b.at) })
-
 	grants := map[string]Grant{}
 	if !p.RequireSelfApproval && c.Author != "" {
 		grants[normLogin(c.Author)] = Grant{Login: c.Author, How: "author"}
 	}
-	for _, s := range all {
+	for _, s := range utterances(c.Comments, c.Reviews) {
 		who := normLogin(s.author)
 		if who == "" || p.Bot != "" && who == normLogin(p.Bot) {
 			continue
@@ -217,7 +223,7 @@ func replay(c Change, p ApprovalPolicy) map[string]Grant {
 			delete(grants, who)
 		}
 		for _, cmd := range ParseCommands(s.body) {
-			switch effect(cmd, p) {
+			switch approvalEffect(cmd, p) {
 			case grant:
 				grants[who] = Grant{Login: s.author, How: "/" + cmd.Name, At: s.at, URL: s.url}
 			case revoke:
@@ -228,28 +234,24 @@ func replay(c Change, p ApprovalPolicy) map[string]Grant {
 	return grants
 }
 
-type approvalEffect int
+// effect is what a command does to a standing word of its author.
+type effect int
 
 const (
-	none approvalEffect = iota
+	none effect = iota
 	grant
 	revoke
 )
 
-// effect says what a command does to its author's approval.
-func effect(c Command, p ApprovalPolicy) approvalEffect {
-	cancel := strings.EqualFold(c.Args, "cancel")
+// approvalEffect says what a command does to its author's approval.
+func approvalEffect(c Command, p ApprovalPolicy) effect {
 	switch {
-	case c.Name == "remove-approve", c.Name == "approve" && cancel:
+	case c.Name == "remove-approve", c.Name == "approve" && strings.EqualFold(c.Args, "cancel"):
 		return revoke
 	case c.Name == "approve" && (c.Args == "" || strings.EqualFold(c.Args, "no-issue")):
 		return grant
-	case !p.LGTMActsAsApprove:
-		return none
-	case c.Name == "remove-lgtm", c.Name == "lgtm" && cancel:
-		return revoke
-	case c.Name == "lgtm" && (c.Args == "" || strings.EqualFold(c.Args, "no-issue")):
-		return grant
+	case p.LGTMActsAsApprove:
+		return lgtmEffect(c)
 	}
 	return none
 }

@@ -180,6 +180,51 @@ func TestSuggestions(t *testing.T) {
 	}
 }
 
+func TestLGTM(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		talk    []string
+		since   time.Duration // after noon
+		reviews bool
+		want    string
+	}{
+		{name: "nobody"},
+		{name: "said", talk: []string{"cho: /lgtm"}, want: "cho"},
+		{name: "no-issue", talk: []string{"cho: /lgtm no-issue"}, want: "cho"},
+		{name: "talk", talk: []string{"cho: /lgtm later"}},
+		{name: "own", talk: []string{"Ben: /lgtm"}},
+		{name: "stranger", talk: []string{"eve: /lgtm"}},
+		{name: "the bot", talk: []string{"Robot: /lgtm"}},
+		{name: "before the push", talk: []string{"cho: /lgtm"}, since: time.Minute},
+		{name: "after the push", talk: []string{"cho: /lgtm", "dee: /lgtm"}, since: time.Minute, want: "dee"},
+		{name: "in the second of the push", talk: []string{"cho: /lgtm"}, since: 900 * time.Millisecond, want: "cho"},
+		{name: "cancelled", talk: []string{"cho: /lgtm", "dee: /lgtm cancel"}},
+		{name: "removed by the author", talk: []string{"cho: /lgtm", "ben: /remove-lgtm"}},
+		{name: "a stranger's cancel", talk: []string{"cho: /lgtm", "eve: /lgtm cancel"}, want: "cho"},
+		{name: "given again", talk: []string{"cho: /lgtm cancel", "cho: /lgtm"}, want: "cho"},
+		{name: "review", talk: []string{"cho+:"}, reviews: true, want: "cho"},
+		{name: "review does not act", talk: []string{"cho+:"}},
+		{name: "own review", talk: []string{"ben+:"}, reviews: true},
+		{name: "changes requested", talk: []string{"cho+:", "dee-:"}, reviews: true},
+		{name: "a stranger's request", talk: []string{"cho+:", "eve-:"}, reviews: true, want: "cho"},
+		{name: "command in a review", talk: []string{"cho~: /lgtm"}, want: "cho"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			comments, reviews := talk(tt.talk...)
+			got := LGTM(Reviewed{
+				Author: "ben", Comments: comments, Reviews: reviews, Since: noon.Add(tt.since),
+				Collaborators: []string{"ada", "ben", "cho", "dee", "robot"}, Bot: "robot", ReviewActs: tt.reviews,
+			})
+			if got != tt.want {
+				t.Errorf("lgtm by %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestLGTMRules(t *testing.T) {
 	t.Parallel()
 	people := []string{"Ada", "ben"}

@@ -22,20 +22,20 @@ const (
 )
 
 // state is what the approval comment remembers in an HTML comment, because the
-// forge does not: who set a label by hand, and on what lgtm was given.
+// forge does not tell it.
 type state struct {
-	ByHand   string    `json:"approvedByHand,omitempty"`
-	LGTMBy   string    `json:"lgtmBy,omitempty"`
-	LGTMSHA  string    `json:"lgtmSHA,omitempty"`
-	LGTMTree string    `json:"lgtmTree,omitempty"`
-	LGTMKey  string    `json:"lgtmKey,omitempty"` // what was said, also after it was dropped
-	Dropped  time.Time `json:"lgtmDropped,omitzero"`
-}
-
-// lgtmDropped forgets lgtm, and remembers when, so that a comment written
-// before does not bring it back when its event is handled again.
-func (s *state) lgtmDropped(at time.Time) {
-	s.LGTMBy, s.LGTMSHA, s.LGTMTree, s.Dropped = "", "", "", at.UTC()
+	// ByHand is who set the label approved by hand, HandLGTM who set lgtm.
+	ByHand   string `json:"approvedByHand,omitempty"`
+	HandLGTM string `json:"lgtmByHand,omitempty"`
+	// Head is the newest head the bot saw, Tree its content, and Since when
+	// that content came: lgtm from before does not count. A Guessed time is
+	// no earlier than the true one.
+	Head    string    `json:"head,omitempty"`
+	Tree    string    `json:"tree,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	Guessed bool      `json:"sinceGuessed,omitempty"`
+	// Stale: lgtm was there and a push took it away.
+	Stale bool `json:"lgtmStale,omitempty"`
 }
 
 // readState finds the state in a comment; a damaged one is an empty one.
@@ -63,12 +63,8 @@ func (s state) String() string {
 
 // approval judges the change, sets the label, and keeps the comment that says
 // who must still approve.
-func (t *turn) approval(ctx context.Context, files []forge.FileChange) error {
+func (t *turn) approval(ctx context.Context, files []forge.FileChange, reviews []forge.Review) error {
 	owners, err := t.ownership(ctx)
-	if err != nil {
-		return err
-	}
-	reviews, err := t.bot.opt.Forge.Reviews(ctx, t.repo, t.number)
 	if err != nil {
 		return err
 	}
@@ -122,11 +118,9 @@ func (t *turn) approvalText(a merge.Approval) string {
 
 func (t *turn) lgtmText() string {
 	switch {
-	case t.labels.has(labelLGTM) && t.state.LGTMBy != "":
-		return fmt.Sprintf("Looks good to %s.", t.state.LGTMBy)
-	case t.labels.has(labelLGTM):
-		return "Looks good to a reviewer."
-	case !t.state.Dropped.IsZero():
+	case t.lgtmBy != "":
+		return fmt.Sprintf("Looks good to %s.", t.lgtmBy)
+	case t.state.Stale:
 		return "It was pushed to after it was reviewed: it needs `/lgtm` again."
 	}
 	return "It needs `/lgtm` from a reviewer."

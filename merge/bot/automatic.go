@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"time"
 
 	"seaworthy/forge"
 	"seaworthy/merge"
@@ -21,7 +20,14 @@ func (t *turn) automatic(ctx context.Context) error {
 		return err
 	}
 	t.size(files)
-	return t.approval(ctx, files)
+	reviews, err := t.bot.opt.Forge.Reviews(ctx, t.repo, t.number)
+	if err != nil {
+		return err
+	}
+	if err := t.lgtm(ctx, reviews); err != nil {
+		return err
+	}
+	return t.approval(ctx, files, reviews)
 }
 
 // wipTitle matches "WIP: …", "[WIP] …", "wip …", but not "wipe …".
@@ -133,38 +139,4 @@ func (t *turn) request(ctx context.Context, logins []string) error {
 func (t *turn) admit() {
 	stranger := !t.isCollaborator(t.pr.Author) && !t.bot.own(t.pr.Author)
 	t.labels.set(labelNeedsOKToTest, stranger && !t.labels.has(labelOKToTest))
-}
-
-// dropLGTM takes lgtm away after a push, unless what was pushed is what was
-// reviewed.
-func (t *turn) dropLGTM(ctx context.Context, at time.Time) error {
-	if !t.labels.has(labelLGTM) {
-		return nil
-	}
-	if t.state.LGTMSHA == t.pr.Head.SHA {
-		return nil // given on this very commit; the event is an old one
-	}
-	tree, err := t.tree(ctx)
-	if err != nil {
-		return err
-	}
-	if merge.KeepsLGTM(t.state.LGTMTree, tree) {
-		t.state.LGTMSHA = t.pr.Head.SHA
-		return nil
-	}
-	t.labels.remove(labelLGTM)
-	t.state.lgtmDropped(at)
-	return nil
-}
-
-// tree returns the tree hash of the head; "" where nobody can tell.
-func (t *turn) tree(ctx context.Context) (string, error) {
-	if t.bot.opt.TreeHash == nil {
-		return "", nil
-	}
-	tree, err := t.bot.opt.TreeHash(ctx, t.repo, t.pr.Head.SHA)
-	if err != nil {
-		return "", fmt.Errorf("find the tree of %s: %w", t.pr.Head.SHA, err)
-	}
-	return tree, nil
 }

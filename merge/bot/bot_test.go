@@ -131,6 +131,9 @@ func TestCommands(t *testing.T) {
 			s.pr.Reviewers = nil
 			s.pr.Labels = append([]string{"release-note", "size/XS", "approved"}, tt.start...)
 			s.say("ada", "/approve")
+			if slices.Contains(tt.start, "lgtm") {
+				s.say("cho", "/lgtm")
+			}
 			s.taken()
 			calls := s.say(tt.who, tt.say)
 			s.wantLabels(append([]string{"approved", "release-note"}, tt.labels...)...)
@@ -267,6 +270,7 @@ func TestReviewActsAsLGTM(t *testing.T) {
 	s.review("cho", forge.ReviewApproved, "")
 	s.wantLabels("release-note")
 	s.policy.ReviewActsAsLGTM = true
+	s.reviews = nil
 	s.review("eve", forge.ReviewApproved, "")
 	s.wantLabels("release-note")
 	s.wantAnswer()
@@ -304,17 +308,84 @@ func TestAnOldLGTMDoesNotComeBack(t *testing.T) {
 func TestAnOldLGTMNobodyHeardDoesNotCount(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.say("cho", "/lgtm")
-	s.push("head2")
-	at := s.clock.Add(-30 * time.Second) // after the first, before the push
-	c := forge.Comment{ID: 50, Author: "dee", Body: "/lgtm", CreatedAt: at}
-	heard := forge.Event{Kind: forge.EventIssueComment, Action: "created", Sender: "dee", Comment: &c, Issue: &forge.Issue{Number: 7, IsPull: true}}
-	s.handle(heard)
+	s.pull("opened")
+	at := s.clock.Add(30 * time.Second)
+	s.push("head2") // a minute later
+	comment := func(at time.Time) {
+		c := forge.Comment{ID: int64(len(s.comments) + 1), Author: "dee", Body: "/lgtm", CreatedAt: at}
+		s.comments = append(s.comments, c)
+		s.handle(forge.Event{Kind: forge.EventIssueComment, Action: "created", Sender: "dee", Comment: &c, Issue: &forge.Issue{Number: 7, IsPull: true}})
+	}
+	comment(at)
 	s.wantLabels("release-note", "kind/documentation")
 	// In the very second of the push nobody can tell; it is believed.
-	c.ID, c.CreatedAt = 51, s.clock.Truncate(time.Second)
-	s.handle(heard)
+	comment(s.clock.Truncate(time.Second))
 	s.wantLabels("release-note", "kind/documentation", "lgtm")
+}
+
+// The event of a push may be handled after others that follow it.
+func TestAPushThatNobodyToldOf(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.pull("opened")
+	s.say("cho", "/lgtm")
+	s.wantLabels("release-note", "kind/documentation", "lgtm")
+	s.clock = s.clock.Add(time.Minute)
+	s.moveHead("head2")
+	pushed := s.clock
+	if err := s.bot.Refresh(t.Context(), halyard, 7); err != nil {
+		t.Fatal(err)
+	}
+	s.wantLabels("release-note", "kind/documentation")
+	if body := s.comment(approvalMarker); !strings.Contains(body, "It was pushed to after it was reviewed") {
+		t.Errorf("the comment does not ask for lgtm again:\n%s", body)
+	}
+	s.say("cho", "/lgtm")
+	s.wantLabels("release-note", "kind/documentation", "lgtm")
+	pr := s.pr
+	pr.UpdatedAt = pushed
+	s.handle(forge.Event{Kind: forge.EventPullRequest, Action: "synchronize", Sender: "ben", PullRequest: &pr})
+	s.wantLabels("release-note", "kind/documentation", "lgtm")
+}
+
+// What was said between a push and the first look at it counts once the push's
+// own event tells when it was.
+func TestAGuessIsCorrected(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.pull("opened")
+	s.clock = s.clock.Add(time.Minute)
+	s.moveHead("head2")
+	pushed := s.clock
+	s.comments = append(s.comments, forge.Comment{ID: 90, Author: "cho", Body: "/lgtm", CreatedAt: s.clock.Add(10 * time.Second)})
+	s.clock = s.clock.Add(time.Minute)
+	s.say("ben", "/hold") // touches the pull request, and is handled first
+	s.wantLabels("release-note", "kind/documentation", "do-not-merge/hold")
+	pr := s.pr
+	pr.UpdatedAt = pushed
+	s.handle(forge.Event{Kind: forge.EventPullRequest, Action: "synchronize", Sender: "ben", PullRequest: &pr})
+	s.wantLabels("release-note", "kind/documentation", "do-not-merge/hold", "lgtm")
+}
+
+func TestLGTMByHand(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.pull("opened")
+	label := func(action string) {
+		s.clock = s.clock.Add(time.Minute)
+		s.pr.UpdatedAt = s.clock
+		pr := s.pr
+		s.handle(forge.Event{Kind: forge.EventPullRequest, Action: action, Sender: "ada", Label: "lgtm", PullRequest: &pr})
+	}
+	s.pr.Labels = append(s.pr.Labels, "lgtm")
+	label("labeled")
+	s.wantLabels("release-note", "kind/documentation", "lgtm")
+	s.push("head2")
+	s.wantLabels("release-note", "kind/documentation")
+	s.say("cho", "/lgtm")
+	s.pr.Labels = slices.DeleteFunc(s.pr.Labels, func(l string) bool { return l == "lgtm" })
+	label("unlabeled")
+	s.wantLabels("release-note", "kind/documentation")
 }
 
 func TestAnOldPushDoesNotDropANewLGTM(t *testing.T) {
@@ -531,7 +602,7 @@ func TestTable(t *testing.T) {
 
 func TestState(t *testing.T) {
 	t.Parallel()
-	want := state{ByHand: "a --> b", LGTMBy: "cho", LGTMSHA: "1", LGTMTree: "2", LGTMKey: "comment 3", Dropped: noon.Add(time.Nanosecond)}
+	want := state{ByHand: "a --> b", HandLGTM: "cho", Head: "1", Tree: "2", Since: noon.Add(time.Nanosecond), Guessed: true, Stale: true}
 	text := "before " + want.String() + " after"
 	if strings.Count(text, "-->") != 1 {
 		t.Errorf("a value ends the HTML comment: %s", text)
@@ -567,7 +638,7 @@ func FuzzState(f *testing.F) {
 	f.Add(stateOpen + `{"lgtmDropped":"x"}` + stateClose)
 	f.Fuzz(func(t *testing.T, body string) {
 		s := readState(body)
-		if again := readState(s.String()); again != s && !again.Dropped.Equal(s.Dropped) {
+		if again := readState(s.String()); again != s && !again.Since.Equal(s.Since) {
 			t.Errorf("%+v becomes %+v", s, again)
 		}
 	})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"seaworthy/forge"
 	"seaworthy/merge"
@@ -60,20 +59,22 @@ func (b *Bot) pullRequest(ctx context.Context, ev forge.Event) error {
 	if t.pr.State != forge.StateOpen {
 		return nil
 	}
+	if err := t.notice(ctx, ev); err != nil {
+		return err
+	}
 	switch ev.Action {
 	case "opened":
 		if !b.own(t.pr.Author) {
-			t.hear(said{actor: t.pr.Author, body: t.pr.Body, at: t.pr.CreatedAt, key: "description"})
+			t.hear(said{actor: t.pr.Author, body: t.pr.Body, key: "description"})
 			if err := t.follow(ctx); err != nil {
 				return err
 			}
 		}
 		t.admit()
-	case "synchronize":
-		if err := t.dropLGTM(ctx, pushedAt(ev)); err != nil {
-			return err
-		}
 	case "labeled", "unlabeled":
+		if strings.EqualFold(ev.Label, labelLGTM) {
+			t.labelledLGTM(ev)
+		}
 		if strings.EqualFold(ev.Label, labelApproved) {
 			t.state.ByHand = ""
 			if ev.Action == "labeled" && t.pr.HasLabel(labelApproved) {
@@ -94,13 +95,18 @@ func (b *Bot) pullRequest(ctx context.Context, ev forge.Event) error {
 	return t.settle(ctx)
 }
 
-// pushedAt is when a pull request was pushed to, by the forge's clock where it
-// says so.
-func pushedAt(ev forge.Event) time.Time {
-	if at := ev.PullRequest.UpdatedAt; !at.IsZero() {
-		return at
-	}
-	return ev.ReceivedAt
+// Refresh brings the labels and comments of a pull request up to date, as if
+// something had happened to it. Whoever is about to merge on the strength of
+// labels calls it first: a push may be on its way that nobody has heard of.
+func (b *Bot) Refresh(ctx context.Context, repo forge.RepoName, number int) error {
+	ev := forge.Event{Kind: "refresh", Repo: repo}
+	return b.serve(ctx, ev, number, func(ctx context.Context, _ forge.Event) error {
+		t, err := b.newTurn(ctx, repo, number)
+		if err != nil {
+			return err
+		}
+		return t.settle(ctx)
+	})
 }
 
 func (b *Bot) comment(ctx context.Context, ev forge.Event) error {
@@ -114,7 +120,7 @@ func (b *Bot) comment(ctx context.Context, ev forge.Event) error {
 	commands := merge.ParseCommands(ev.Comment.Body)
 	if ev.Action == "created" && len(commands) > 0 {
 		t.hear(said{
-			actor: ev.Comment.Author, body: ev.Comment.Body, at: ev.Comment.CreatedAt,
+			actor: ev.Comment.Author, body: ev.Comment.Body,
 			key: fmt.Sprintf("comment %d", ev.Comment.ID),
 		})
 		if err := t.follow(ctx); err != nil {
@@ -137,8 +143,8 @@ func (b *Bot) review(ctx context.Context, ev forge.Event) error {
 	}
 	if ev.Action == "submitted" {
 		t.hear(said{
-			actor: ev.Review.Author, body: ev.Review.Body, at: ev.Review.SubmittedAt,
-			key: fmt.Sprintf("review %d", ev.Review.ID), verdict: ev.Review.State,
+			actor: ev.Review.Author, body: ev.Review.Body,
+			key: fmt.Sprintf("review %d", ev.Review.ID),
 		})
 		if err := t.follow(ctx); err != nil {
 			return err
@@ -155,7 +161,7 @@ func (b *Bot) issue(ctx context.Context, ev forge.Event) error {
 	if err != nil {
 		return err
 	}
-	t.hear(said{actor: ev.Issue.Author, body: ev.Issue.Body, at: ev.Issue.CreatedAt, key: "description"})
+	t.hear(said{actor: ev.Issue.Author, body: ev.Issue.Body, key: "description"})
 	if err := t.follow(ctx); err != nil {
 		return err
 	}
@@ -191,7 +197,5 @@ func (b *Bot) pushed(ctx context.Context, ev forge.Event) error {
 // said is one text that may hold commands.
 type said struct {
 	actor, body string
-	at          time.Time
-	key         string
-	verdict     forge.ReviewState // of a review
+	key         string // the same text has the same key
 }

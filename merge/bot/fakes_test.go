@@ -325,6 +325,7 @@ func (s *stage) say(who, body string) []string {
 	c := forge.Comment{ID: int64(len(s.comments) + 1), Author: who, Body: body, CreatedAt: s.clock}
 	s.mu.Lock()
 	s.comments = append(s.comments, c)
+	s.pr.UpdatedAt = s.clock
 	s.mu.Unlock()
 	return s.handle(forge.Event{
 		Kind: forge.EventIssueComment, Action: "created", Sender: who, Comment: &c,
@@ -338,6 +339,7 @@ func (s *stage) review(who string, state forge.ReviewState, body string) []strin
 	s.clock = s.clock.Add(time.Minute)
 	r := forge.Review{ID: int64(len(s.reviews) + 1), Author: who, Body: body, State: state, SubmittedAt: s.clock}
 	s.reviews = append(s.reviews, r)
+	s.pr.UpdatedAt = s.clock
 	pr := s.pr
 	return s.handle(forge.Event{Kind: forge.EventPullRequestReview, Action: "submitted", Sender: who, Review: &r, PullRequest: &pr})
 }
@@ -346,8 +348,13 @@ func (s *stage) review(who string, state forge.ReviewState, body string) []strin
 func (s *stage) push(sha string) []string {
 	s.t.Helper()
 	s.clock = s.clock.Add(time.Minute)
-	s.pr.Head.SHA = sha
+	s.moveHead(sha)
 	return s.pull("synchronize")
+}
+
+// moveHead is a push nobody has heard of yet.
+func (s *stage) moveHead(sha string) {
+	s.pr.Head.SHA, s.pr.UpdatedAt = sha, s.clock
 }
 
 // comment returns the bot's comment of a marker, "" if there is none.

@@ -31,6 +31,7 @@ type turn struct {
 	files  []forge.FileChange // lazily, by changed
 	owners *merge.Owners      // lazily, by ownership
 
+	lgtmBy  string // who says that it looks good; set by lgtm
 	saying  said
 	answers []string
 }
@@ -89,11 +90,6 @@ func (t *turn) hear(s said) { t.saying = s }
 
 // follow acts on every command of what was said, in order.
 func (t *turn) follow(ctx context.Context) error {
-	if t.policy.ReviewActsAsLGTM && t.pr != nil {
-		if err := t.reviewVerdict(ctx); err != nil {
-			return err
-		}
-	}
 	for _, c := range merge.ParseCommands(t.saying.body) {
 		command, known := t.bot.find(c.Name)
 		if !known || t.pr == nil && !command.Issues {

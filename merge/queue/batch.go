@@ -28,19 +28,15 @@ func (q *Queue) startBatch(ctx context.Context, pool merge.Pool, next merge.Acti
 }
 
 // landBatch merges the members of a green batch in the order they were tested
-// in. It stops where the branch is no longer what the batch was tested on, or
-// the forge refuses: what is left is decided about anew.
+// in. It stops where the branch or a member is no longer what the batch tested,
+// or the forge refuses: what is left is decided about anew.
 func (q *Queue) landBatch(ctx context.Context, pool merge.Pool, next merge.Action, s *branchState) (again bool, err error) {
 	want := next.BaseSHA
 	for _, m := range next.Batch {
-		tip, err := q.opt.Forge.Branch(ctx, pool.Repo, pool.Branch)
-		if err != nil {
-			return false, fmt.Errorf("merge a batch into %s of %s: %w", pool.Branch, pool.Repo, err)
-		}
-		if tip.SHA != want {
-			return true, nil
-		}
 		pr := member(pool, m.Number).PR
+		if ok, err := q.stillGood(ctx, pool, pr, want); err != nil || !ok {
+			return true, err
+		}
 		done := next
 		done.Number, done.HeadSHA, done.BaseSHA, done.Method = m.Number, m.HeadSHA, want, pool.Policy.MethodFor(pr)
 		sha, err := q.merge(ctx, pr, forge.Merge{Method: done.Method, SHA: m.HeadSHA})

@@ -120,7 +120,12 @@ type Options struct {
 	// Query returns a repository's policy. A policy without queries makes
 	// the queue leave the repository alone.
 	Query func(ctx context.Context, repo forge.RepoName) (merge.Policy, error)
-	Now   func() time.Time
+	// Refresh brings a pull request's labels up to date (Bot.Refresh of
+	// merge/bot). It is called before every merge, because a push may have
+	// come that no event told of yet; optional for a forge whose labels
+	// nobody but people sets.
+	Refresh func(ctx context.Context, repo forge.RepoName, number int) error
+	Now     func() time.Time
 	// Wait pauses between attempts to reach a forge that does not answer;
 	// optional, a timer that ends with the context by default.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -183,6 +188,9 @@ func New(opt Options) (*Queue, error) {
 		return nil, errors.New("merge queue: Options.Contexts or Options.Query is missing")
 	case opt.Now == nil:
 		return nil, errors.New("merge queue: Options.Now is missing")
+	}
+	if opt.Refresh == nil {
+		opt.Refresh = func(context.Context, forge.RepoName, int) error { return nil }
 	}
 	if opt.Wait == nil {
 		opt.Wait = wait

@@ -98,6 +98,40 @@ func TestATipThatMovesIsDecidedAboutAnew(t *testing.T) {
 	}
 }
 
+func TestNothingMergesThatChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*stage){
+		"lost its labels": func(s *stage) { s.pulls[1].Labels = []string{"approved"} },
+		"pushed to":       func(s *stage) { s.pulls[1].Head.SHA = sha("new"); s.pulls[1].Labels = nil },
+		"moved":           func(s *stage) { s.pulls[1].Base.Branch = "other" },
+		"closed":          func(s *stage) { s.pulls[1].State = forge.StateClosed },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t)
+			s.add(1, unit(forge.StatusSuccess, sha("a")))
+			refreshed := 0
+			s.q.opt.Refresh = func(context.Context, forge.RepoName, int) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				refreshed++
+				change(s)
+				return nil
+			}
+			want(t, s.sync())
+			if refreshed != 1 {
+				t.Errorf("refreshed %d times", refreshed)
+			}
+		})
+	}
+	s := newStage(t)
+	s.add(1, unit(forge.StatusSuccess, sha("a")))
+	s.q.opt.Refresh = func(context.Context, forge.RepoName, int) error { return errors.New("bot is away") }
+	if err := s.q.Sync(t.Context(), halyard, "main"); err == nil || !strings.Contains(err.Error(), "look at harbour/halyard#1 once more before it merges: bot is away") {
+		t.Errorf("error = %v", err)
+	}
+}
+
 func TestAnUnmergeablePullRequestBlocksNobody(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"seaworthy/forge"
@@ -89,14 +90,11 @@ func (q *Queue) start(ctx context.Context, pool merge.Pool, next merge.Action, s
 // land merges one pull request. Whatever the forge refuses is remembered and
 // the pool goes on without it.
 func (q *Queue) land(ctx context.Context, pool merge.Pool, next merge.Action, s *branchState) (again bool, err error) {
-	tip, err := q.opt.Forge.Branch(ctx, pool.Repo, pool.Branch)
-	if err != nil {
-		return false, fmt.Errorf("merge %s#%d: %w", pool.Repo, next.Number, err)
-	}
-	if tip.SHA != next.BaseSHA {
-		return true, nil // somebody pushed while we looked: decide anew
-	}
 	pr := member(pool, next.Number).PR
+	ok, err := q.stillGood(ctx, pool, pr, next.BaseSHA)
+	if err != nil || !ok {
+		return true, err
+	}
 	sha, err := q.merge(ctx, pr, forge.Merge{Method: next.Method, SHA: next.HeadSHA})
 	switch {
 	case err == nil:
@@ -105,6 +103,31 @@ func (q *Queue) land(ctx context.Context, pool merge.Pool, next merge.Action, s 
 		return true, q.refused(ctx, pool, next, err, s)
 	}
 	return false, err
+}
+
+// stillGood looks once more, right before a merge: the branch must be where the
+// change was tested, and the change as it was when it was decided about.
+func (q *Queue) stillGood(ctx context.Context, pool merge.Pool, pr forge.PullRequest, tip string) (bool, error) {
+	fail := func(err error) (bool, error) {
+		return false, fmt.Errorf("look at %s#%d once more before it merges: %w", pool.Repo, pr.Number, err)
+	}
+	if err := q.opt.Refresh(ctx, pool.Repo, pr.Number); err != nil {
+		return fail(err)
+	}
+	now, err := q.opt.Forge.PullRequest(ctx, pool.Repo, pr.Number)
+	if err != nil {
+		return fail(err)
+	}
+	branch, err := q.opt.Forge.Branch(ctx, pool.Repo, pool.Branch)
+	if err != nil {
+		return fail(err)
+	}
+	if branch.SHA != tip || now.Head.SHA != pr.Head.SHA || now.Base.Branch != pool.Branch {
+		return false, nil
+	}
+	c := member(pool, pr.Number) // its results are those of this head and tip
+	c.PR = now
+	return !slices.ContainsFunc(merge.Why(c, pool.Policy, tip), func(b merge.Blocker) bool { return !b.Transient() }), nil
 }
 
 // landed records a merge and gives the change its milestone.
