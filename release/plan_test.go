@@ -130,7 +130,7 @@ func TestNextVersions(t *testing.T) {
 // its series and nothing that exists.
 func TestNextVersionIsNew(t *testing.T) {
 	t.Parallel()
-	pool := []string{"v1.0.0-alpha.0", "v1.0.0-beta.0", "v1.0.0-rc.0", "v1.0.0", "v1.0.1-rc.0", "v1.0.1", "v1.1.0-alpha.0", "v1.1.0-rc.1", "v2.0.0-alpha.4"}
+	pool := []string{"v1.0.0-alpha.0", "v1.0.0-beta.0", "v1.0.0-rc.0", "v1.0.1", "v1.1.0-alpha.0", "v1.1.0-rc.1", "v2.0.0-alpha.4"}
 	policy := DefaultPolicy()
 	for _, trunk := range []bool{false, true} {
 		policy.Trunk = trunk

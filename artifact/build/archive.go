@@ -185,12 +185,12 @@ type Archiver interface {
 // Source packs the source tree of the request's commit as
 // NAME_VERSION_source.tar.gz. Of the request it needs Name, Version, Commit and
 // OutDir.
-func Source(ctx context.Context, repo Archiver, req Request) (artifact.Artifact, error) {
+func Source(ctx context.Context, repo Archiver, req Request) (packed artifact.Artifact, err error) {
 	s, err := openStaging(req.OutDir)
 	if err != nil {
 		return artifact.Artifact{}, err
 	}
-	defer s.remove()
+	defer s.remove(&err)
 	stem := req.stem(artifact.Platform{})
 	a, err := s.create(ctx, stem+"_source.tar.gz", artifact.Source, func(w ctxWriter) error {
 		zw, err := newGzip(w)

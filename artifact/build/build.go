@@ -85,7 +85,7 @@ var defaultFiles = []string{"LICENSE*", "README*"}
 // Build compiles and packs every platform and returns the archives sorted by
 // name. progress may be nil; calls to it never overlap. On an error or a
 // cancelled context OutDir is left without anything new.
-func Build(ctx context.Context, req Request, progress func(Progress)) ([]artifact.Artifact, error) {
+func Build(ctx context.Context, req Request, progress func(Progress)) (built []artifact.Artifact, err error) {
 	if err := req.validate(); err != nil {
 		return nil, err
 	}
@@ -93,7 +93,7 @@ func Build(ctx context.Context, req Request, progress func(Progress)) ([]artifac
 	if err != nil {
 		return nil, err
 	}
-	defer s.remove()
+	defer s.remove(&err)
 	compile, err := req.compiler(ctx, s.dir)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func Build(ctx context.Context, req Request, progress func(Progress)) ([]artifac
 		platforms = []artifact.Platform{{}}
 	}
 	report := reporter(len(platforms), progress)
-	built := make([]artifact.Artifact, len(platforms))
+	built = make([]artifact.Artifact, len(platforms))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(req.parallel())
 	for i, p := range platforms {

@@ -47,8 +47,8 @@ func Extract(archive, dir string, limits Limits) error {
 	return nil
 }
 
-func extract(archive, dir string, limits Limits) error {
-	dir, err := filepath.Abs(dir)
+func extract(archive, dir string, limits Limits) (err error) {
+	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func extract(archive, dir string, limits Limits) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }() // gone already when all went well
 	if err := os.Chmod(work, 0o755); err != nil {
 		return err
 	}

@@ -34,9 +34,12 @@ func openStaging(out string) (*staging, error) {
 	return &staging{out: out, dir: dir}, nil
 }
 
-// remove takes the folder away. Go's module cache is read-only, but it is never
-// in here, so nothing keeps a folder from being removed.
-func (s *staging) remove() { os.RemoveAll(s.dir) }
+// remove takes the folder away and adds to err what kept it from going.
+func (s *staging) remove(err *error) {
+	if failed := os.RemoveAll(s.dir); failed != nil {
+		*err = errors.Join(*err, fmt.Errorf("removing the folder built in: %w", failed))
+	}
+}
 
 // ctxWriter is a writer that fails once its context is done, so that packing a
 // large file stops when the build is cancelled.
