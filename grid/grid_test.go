@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"seaworthy/grid"
-	"seaworthy/job/result"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -324,27 +323,21 @@ func TestOutcome(t *testing.T) {
 	}
 }
 
-func TestOf(t *testing.T) {
+func TestClone(t *testing.T) {
 	t.Parallel()
-	got := grid.Of(result.Build{
-		ID: "7", Started: &result.Started{Timestamp: 100, RepoCommit: "abc"}, Finished: &result.Finished{Timestamp: 160, Passed: true, Result: "SUCCESS"},
-		Tests: []result.TestResult{{Name: "a", Status: result.Pass, Duration: time.Second}, {Name: "b", Status: result.Fail, Message: "m"}, {Name: "c", Status: result.Skip}}, Malformed: "x",
-	})
-	want := grid.Build{
-		ID: "7", Started: time.Unix(100, 0).UTC(), Finished: time.Unix(160, 0).UTC(), Passed: true, Result: "SUCCESS", Commit: "abc", Malformed: "x",
-		Tests: []grid.Test{{Name: "a", Status: grid.Pass, Duration: time.Second}, {Name: "b", Status: grid.Fail, Message: "m"}, {Name: "c", Status: grid.PassWithSkips}},
+	g := of(build(1, "a"), build(2, "-a"))
+	c := g.Clone()
+	if diff := cmp.Diff(g, c, cmpopts.IgnoreUnexported(grid.Grid{})); diff != "" {
+		t.Errorf("a clone is not the same:\n%s", diff)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	before := picture(c)
+	g.Append(build(2, "a", "b"), now)
+	g.Append(build(3, "-a"), now)
+	if diff := cmp.Diff(before, picture(c)); diff != "" {
+		t.Errorf("the clone changed along:\n%s", diff)
 	}
-	if b := grid.Of(result.Build{Started: &result.Started{Timestamp: 100}}); !b.Finished.IsZero() {
-		t.Error("a build without an end runs")
-	}
-	if b := grid.Of(result.Build{Started: &result.Started{Timestamp: 100}, Finished: &result.Finished{}}); b.Finished.IsZero() {
-		t.Error("a build that ended, at a time unknown, does not run")
-	}
-	if b := grid.Of(result.Build{Finished: &result.Finished{Timestamp: 160, Revision: "abc"}}); b.Started.IsZero() || b.Commit != "abc" {
-		t.Error("what started.json would say is taken from finished.json")
+	if note := c.Row("a").Cells()[0].Message; note != "broke" {
+		t.Errorf("the clone's message: %q", note)
 	}
 }
 
