@@ -215,6 +215,16 @@ func environment(b config.Build) []string {
 	return env
 }
 
+// Numbering is how a repository numbers its releases, by its configuration and
+// its history.
+func (a *App) Numbering(ctx context.Context, repo forge.RepoName, p Project) (release.Policy, error) {
+	clone, err := a.clone(ctx, repo)
+	if err != nil {
+		return release.Policy{}, err
+	}
+	return numbering(ctx, clone, p.Release)
+}
+
 // numbering is how the project numbers its releases. A project that has final
 // releases but never kept a release branch releases from its default branch,
 // as its history shows.

@@ -86,7 +86,7 @@ func (a *App) Serve(ctx context.Context, name forge.RepoName) error {
 	if err := admin.AddCollaborator(ctx, name, BotLogin, "admin"); err != nil {
 		return fail(err)
 	}
-	for _, l := range bot.Labels() {
+	for _, l := range append(bot.Labels(), kinds()...) {
 		if err := a.Forge.CreateLabel(ctx, name, l); err != nil && !errors.Is(err, forge.ErrExists) {
 			return fail(err)
 		}
@@ -104,6 +104,19 @@ func (a *App) Serve(ctx context.Context, name forge.RepoName) error {
 		return fail(err)
 	}
 	return a.protect(ctx, name, repo.DefaultBranch)
+}
+
+// kinds are the labels that sort changes for the release notes.
+func kinds() []forge.Label {
+	var all []forge.Label
+	for _, k := range [][2]string{
+		{"api-change", "Changes an interface others build on."}, {"bug", "Mends what did not work."}, {"cleanup", "Leaves what users see as it is."},
+		{"deprecation", "Announces that something will go."}, {"documentation", "Is about words."}, {"failing-test", "Mends a test that fails."},
+		{"feature", "Does something new."}, {"flake", "Mends a test that fails now and then."}, {"regression", "Mends what worked before."},
+	} {
+		all = append(all, forge.Label{Name: "kind/" + k[0], Color: "c5def5", Description: k[1]})
+	}
+	return all
 }
 
 // protect keeps everybody but the platform's account from pushing to a branch.

@@ -13,6 +13,7 @@ import (
 
 	"seaworthy/app"
 	"seaworthy/demo"
+	"seaworthy/forge"
 	"seaworthy/git"
 	"seaworthy/web"
 )
@@ -86,7 +87,7 @@ func (f *demoFlags) run(ctx context.Context, s Streams) (err error) {
 	defer func() { err = errors.Join(err, a.Close()) }()
 	fmt.Fprintf(s.Out, "Watch it at %s\n\n", a.URL())
 	return f.play(ctx, s, a, func(ctx context.Context) error {
-		return screen.during(story, func() error { return tell(ctx, a, story, filepath.Join(dir, "people")) })
+		return screen.during(story, func() error { return tell(ctx, stage(a), story, filepath.Join(dir, "people")) })
 	})
 }
 
@@ -188,4 +189,27 @@ func (s *screen) during(story *demo.Story, tell func() error) error {
 	close(done)
 	wg.Wait()
 	return errors.Join(err, drawErr)
+}
+
+// stage is the platform as a story needs it.
+func stage(a *app.App) demo.Platform {
+	return demo.Platform{
+		Host: host{a}, Forge: a.Forge, Runs: a.Runs, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Bucket: a.Bucket,
+		Changed: func() (<-chan struct{}, func()) { return a.Hub.Subscribe("*") },
+	}
+}
+
+type host struct{ *app.App }
+
+// As implements demo.Host.
+func (h host) As(token string) (demo.Person, error) { return h.Client(token) }
+
+// Facts implements demo.Host.
+func (h host) Facts(ctx context.Context, repo forge.RepoName) (demo.Facts, error) {
+	p, err := h.Project(ctx, repo, "")
+	if err != nil {
+		return demo.Facts{}, err
+	}
+	policy, err := h.Numbering(ctx, repo, p)
+	return demo.Facts{Default: p.Default, Jobs: len(p.Jobs.All()), Mains: len(p.Build.Go.Main), Policy: policy}, err
 }

@@ -284,7 +284,7 @@ func newReleaseApprove(s Streams) *cobra.Command {
 		Short: "Approve a cut in a role, and drive it on",
 		Long: `Approves as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as the administrator, who
 holds the state folder and every role.`,
-		Args:  cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(cmd.Context(), func(a *app.App) error {
 				who, err := actor(cmd.Context(), a)

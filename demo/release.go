@@ -27,7 +27,7 @@ import (
 )
 
 func (t *teller) signal(ctx context.Context) error {
-	tabs, err := t.app.Signal.Tabs(ctx, halyard)
+	tabs, err := t.on.Signal.Tabs(ctx, halyard)
 	if err != nil {
 		return err
 	}
@@ -45,14 +45,14 @@ func (t *teller) signal(ctx context.Context) error {
 }
 
 func (t *teller) branch(ctx context.Context) error {
-	r, err := t.app.Releases.CreateBranch(ctx, cut.BranchRequest{Repo: halyard, Branch: releaseBranch, Actor: "ada"})
+	r, err := t.on.Releases.CreateBranch(ctx, cut.BranchRequest{Repo: halyard, Branch: releaseBranch, Actor: "ada"})
 	if err != nil {
 		return err
 	}
 	if err := t.drive(ctx, r.ID); err != nil {
 		return err
 	}
-	tip, err := t.as["ada"].Branch(ctx, halyard, releaseBranch)
+	tip, err := t.on.Forge.Branch(ctx, halyard, releaseBranch)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (t *teller) branch(ctx context.Context) error {
 // drive takes a release run to its end.
 func (t *teller) drive(ctx context.Context, id string) error {
 	t.story.link("/releases/" + id)
-	state, err := t.app.Releases.Drive(ctx, id, flow.DriveOptions{})
+	state, err := t.on.Releases.Drive(ctx, id, flow.DriveOptions{})
 	if err != nil {
 		return err
 	}
@@ -74,14 +74,14 @@ func (t *teller) drive(ctx context.Context, id string) error {
 }
 
 func (t *teller) stage(ctx context.Context) error {
-	r, err := t.app.Releases.Stage(ctx, cut.StageRequest{Repo: halyard, Branch: releaseBranch, Kind: release.Official, Actor: "ada"})
+	r, err := t.on.Releases.Stage(ctx, cut.StageRequest{Repo: halyard, Branch: releaseBranch, Kind: release.Official, Actor: "ada"})
 	if err != nil {
 		return err
 	}
 	if err := t.drive(ctx, r.ID); err != nil {
 		return err
 	}
-	plan, known, err := t.app.Releases.StagePlan(ctx, r.ID)
+	plan, known, err := t.on.Releases.StagePlan(ctx, r.ID)
 	if err != nil || !known {
 		return fmt.Errorf("the stage decided on nothing: %w", errors.Join(err, flow.ErrNoRun))
 	}
@@ -94,7 +94,7 @@ func (t *teller) stage(ctx context.Context) error {
 }
 
 func (t *teller) rehearse(ctx context.Context) error {
-	r, err := t.app.Releases.Cut(ctx, cut.CutRequest{Repo: halyard, BuildVersion: t.build, Mock: true, Actor: "ada"})
+	r, err := t.on.Releases.Cut(ctx, cut.CutRequest{Repo: halyard, BuildVersion: t.build, Mock: true, Actor: "ada"})
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (t *teller) rehearse(ctx context.Context) error {
 		return err
 	}
 	// A rehearsal publishes nothing.
-	if _, err := t.as["ada"].Release(ctx, halyard, released); !errors.Is(err, forge.ErrNotFound) {
+	if _, err := t.on.Forge.Release(ctx, halyard, released); !errors.Is(err, forge.ErrNotFound) {
 		return fmt.Errorf("the rehearsal left a release page: %v", err)
 	}
 	t.story.note("every step, and nothing is public")
@@ -112,29 +112,29 @@ func (t *teller) rehearse(ctx context.Context) error {
 func (t *teller) cut(ctx context.Context) error {
 	// The release branch has tests of its own to pass.
 	err := t.until(ctx, "post-unit does not pass on "+releaseBranch, func(ctx context.Context) (bool, error) {
-		all, err := t.app.Runs.Executions(ctx, job.ExecutionFilter{Repo: halyard.String(), Job: "post-unit", States: []job.State{job.Triggered, job.Pending}})
+		all, err := t.on.Runs.Executions(ctx, job.ExecutionFilter{Repo: halyard.String(), Job: "post-unit", States: []job.State{job.Triggered, job.Pending}})
 		return len(all) == 0, err
 	})
 	if err != nil {
 		return err
 	}
-	r, err := t.app.Releases.Cut(ctx, cut.CutRequest{Repo: halyard, BuildVersion: t.build, Actor: "ada"})
+	r, err := t.on.Releases.Cut(ctx, cut.CutRequest{Repo: halyard, BuildVersion: t.build, Actor: "ada"})
 	if err != nil {
 		return err
 	}
 	t.story.link("/releases/" + r.ID)
-	state, err := t.app.Releases.Drive(ctx, r.ID, flow.DriveOptions{})
+	state, err := t.on.Releases.Drive(ctx, r.ID, flow.DriveOptions{})
 	if err != nil {
 		return err
 	}
 	if state != flow.Waiting {
 		return fmt.Errorf("the cut should wait for a release manager, and is %s", state)
 	}
-	verdict, known, err := t.app.Releases.CutVerdict(ctx, r.ID)
+	verdict, known, err := t.on.Releases.CutVerdict(ctx, r.ID)
 	if err != nil || !known || !verdict.Go {
 		return fmt.Errorf("the verdict is no GO: %v %w", verdict.Reasons, err)
 	}
-	if err := t.app.Approve(ctx, r.ID, "release-manager", "ada", "rehearsed and green"); err != nil {
+	if err := t.on.Approve(ctx, r.ID, "release-manager", "ada", "rehearsed and green"); err != nil {
 		return err
 	}
 	if err := t.drive(ctx, r.ID); err != nil {
@@ -150,7 +150,7 @@ func (t *teller) verify(ctx context.Context) error {
 	if runtime.GOOS == "windows" {
 		return errors.New("the archive for this platform cannot be tried on Windows")
 	}
-	page, err := t.as["eli"].Release(ctx, halyard, released)
+	page, err := t.on.Forge.Release(ctx, halyard, released)
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func (t *teller) verify(ctx context.Context) error {
 	if want := "halyard " + released; said != want {
 		return fmt.Errorf("the program says %q, want %q", said, want)
 	}
-	marker, err := t.app.Bucket.ReadAll(ctx, path.Join("release", halyard.String(), "stable.txt"))
+	marker, err := t.on.Bucket.ReadAll(ctx, path.Join("release", halyard.String(), "stable.txt"))
 	if err != nil {
 		return fmt.Errorf("reading the marker: %w", err)
 	}

@@ -9,12 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"seaworthy/app"
 	"seaworthy/artifact"
 	"seaworthy/artifact/build"
 	"seaworthy/flow"
 	"seaworthy/forge"
-	"seaworthy/forge/github"
 	"seaworthy/git"
 	"seaworthy/job"
 	"seaworthy/job/run"
@@ -27,7 +25,6 @@ type traveller struct {
 	teller
 	repo   forge.RepoName
 	path   string
-	admin  *github.Client
 	branch string
 	plan   cut.Plan
 }
@@ -45,6 +42,9 @@ func (t *traveller) acts() []act {
 	}
 }
 
+// administrator is who an imported repository is released by.
+const administrator = "admin"
+
 // RepositoryTitles lists the steps of a telling made by TellRepository.
 func RepositoryTitles() []string {
 	var titles []string
@@ -57,22 +57,15 @@ func RepositoryTitles() []string {
 // TellRepository returns a telling like Tell: the Git repository at path is
 // imported under a name, tested, and taken through a rehearsal and a release
 // on the embedded forge. The repository itself is only read.
-func TellRepository(name forge.RepoName, path string) func(context.Context, *app.App, *Story, string) error {
-	return func(ctx context.Context, a *app.App, story *Story, dir string) error {
-		t := &traveller{teller: teller{app: a, story: story, dir: dir}, repo: name, path: path}
+func TellRepository(name forge.RepoName, path string) func(context.Context, Platform, *Story, string) error {
+	return func(ctx context.Context, on Platform, story *Story, dir string) error {
+		t := &traveller{teller: teller{on: on, story: story, dir: dir}, repo: name, path: path}
 		return story.tell(ctx, t.acts())
 	}
 }
 
 func (t *traveller) bring(ctx context.Context) error {
-	if err := t.app.Import(ctx, t.repo, t.path, ""); err != nil {
-		return err
-	}
-	token, err := t.app.AdminToken()
-	if err != nil {
-		return err
-	}
-	if t.admin, err = t.app.Client(token); err != nil {
+	if err := t.on.Import(ctx, t.repo, t.path, ""); err != nil {
 		return err
 	}
 	source, err := git.Open(ctx, t.path)
@@ -95,23 +88,22 @@ func (t *traveller) bring(ctx context.Context) error {
 }
 
 func (t *traveller) read(ctx context.Context) error {
-	p, err := t.app.Project(ctx, t.repo, "")
+	facts, err := t.on.Facts(ctx, t.repo)
 	if err != nil {
 		return err
 	}
 	from := "from its seaworthy.yaml"
-	if p.Default {
+	if facts.Default {
 		from = "it has none; these are defaults for a Go module"
 	}
-	jobs := p.Jobs.All()
-	t.story.note("%d jobs, %d main packages (%s)", len(jobs), len(p.Build.Go.Main), from)
+	t.story.note("%d jobs, %d main packages (%s)", facts.Jobs, facts.Mains, from)
 	return nil
 }
 
 // run has the postsubmits of the default branch prove the commit that is to be
 // released, as a push would have.
 func (t *traveller) run(ctx context.Context) error {
-	repo, err := t.admin.Repo(ctx, t.repo)
+	repo, err := t.on.Forge.Repo(ctx, t.repo)
 	if err != nil {
 		return err
 	}
@@ -120,7 +112,7 @@ func (t *traveller) run(ctx context.Context) error {
 }
 
 func (t *traveller) prove(ctx context.Context, branch string) error {
-	started, err := t.app.Runs.Start(ctx, run.Request{Repo: t.repo, Branch: branch, Cause: "before the release", Key: "demo " + t.repo.String() + " " + branch})
+	started, err := t.on.Runs.Start(ctx, run.Request{Repo: t.repo, Branch: branch, Cause: "before the release", Key: "demo " + t.repo.String() + " " + branch})
 	if errors.Is(err, run.ErrNoJob) || err == nil && len(started) == 0 {
 		t.story.note("%s has no job that runs after a merge", branch)
 		return nil
@@ -132,7 +124,7 @@ func (t *traveller) prove(ctx context.Context, branch string) error {
 	err = t.until(ctx, "the jobs do not end", func(ctx context.Context) (bool, error) {
 		bad = nil
 		for _, e := range started {
-			now, err := t.app.Runs.Execution(ctx, e.ID)
+			now, err := t.on.Runs.Execution(ctx, e.ID)
 			if err != nil {
 				return false, err
 			}
@@ -140,7 +132,7 @@ func (t *traveller) prove(ctx context.Context, branch string) error {
 				return false, nil
 			}
 			if now.State != job.Success {
-				bad = append(bad, fmt.Sprintf("%s is %s, see %s/runs/%s", now.Job, now.State, t.app.URL(), now.BuildID))
+				bad = append(bad, fmt.Sprintf("%s is %s, see %s/runs/%s", now.Job, now.State, t.on.URL(), now.BuildID))
 			}
 		}
 		return true, nil
@@ -160,12 +152,12 @@ func (t *traveller) prove(ctx context.Context, branch string) error {
 // release branch, which is created for a project that has none.
 func (t *traveller) choose(ctx context.Context) error {
 	var refused *release.Refusal
-	plan, err := t.app.Releases.Plan(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official})
+	plan, err := t.on.Releases.Plan(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official})
 	if errors.As(err, &refused) {
 		if err := t.releaseBranch(ctx); err != nil {
 			return err
 		}
-		plan, err = t.app.Releases.Plan(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official})
+		plan, err = t.on.Releases.Plan(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official})
 	}
 	if err != nil {
 		return err
@@ -180,13 +172,12 @@ func (t *traveller) choose(ctx context.Context) error {
 }
 
 func (t *traveller) releaseBranch(ctx context.Context) error {
-	project, err := t.app.Project(ctx, t.repo, "")
+	facts, err := t.on.Facts(ctx, t.repo)
 	if err != nil {
 		return err
 	}
-	policy := release.DefaultPolicy()
-	policy.Prefix, policy.BranchPattern = project.Release.TagPrefix, project.Release.BranchPattern
-	branches, err := t.admin.Branches(ctx, t.repo)
+	policy := facts.Policy
+	branches, err := t.on.Forge.Branches(ctx, t.repo)
 	if err != nil {
 		return err
 	}
@@ -200,7 +191,7 @@ func (t *traveller) releaseBranch(ctx context.Context) error {
 		return t.prove(ctx, t.branch)
 	}
 	t.branch = policy.ReleaseBranch(policy.First)
-	r, err := t.app.Releases.CreateBranch(ctx, cut.BranchRequest{Repo: t.repo, Branch: t.branch, Actor: app.AdminLogin})
+	r, err := t.on.Releases.CreateBranch(ctx, cut.BranchRequest{Repo: t.repo, Branch: t.branch, Actor: administrator})
 	if err != nil {
 		return err
 	}
@@ -208,14 +199,14 @@ func (t *traveller) releaseBranch(ctx context.Context) error {
 }
 
 func (t *traveller) stageIt(ctx context.Context) error {
-	r, err := t.app.Releases.Stage(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official, Actor: app.AdminLogin})
+	r, err := t.on.Releases.Stage(ctx, cut.StageRequest{Repo: t.repo, Branch: t.branch, Kind: release.Official, Actor: administrator})
 	if err != nil {
 		return err
 	}
 	if err := t.drive(ctx, r.ID); err != nil {
 		return err
 	}
-	staged, known, err := t.app.Releases.StageResult(ctx, r.ID)
+	staged, known, err := t.on.Releases.StageResult(ctx, r.ID)
 	if err != nil || !known {
 		return fmt.Errorf("nothing was staged: %w", errors.Join(err, flow.ErrNoRun))
 	}
@@ -225,7 +216,7 @@ func (t *traveller) stageIt(ctx context.Context) error {
 }
 
 func (t *traveller) rehearseIt(ctx context.Context) error {
-	r, err := t.app.Releases.Cut(ctx, cut.CutRequest{Repo: t.repo, BuildVersion: t.build, Mock: true, Actor: app.AdminLogin})
+	r, err := t.on.Releases.Cut(ctx, cut.CutRequest{Repo: t.repo, BuildVersion: t.build, Mock: true, Actor: administrator})
 	if err != nil {
 		return err
 	}
@@ -233,18 +224,18 @@ func (t *traveller) rehearseIt(ctx context.Context) error {
 }
 
 func (t *traveller) cutIt(ctx context.Context) error {
-	r, err := t.app.Releases.Cut(ctx, cut.CutRequest{Repo: t.repo, BuildVersion: t.build, Actor: app.AdminLogin})
+	r, err := t.on.Releases.Cut(ctx, cut.CutRequest{Repo: t.repo, BuildVersion: t.build, Actor: administrator})
 	if err != nil {
 		return err
 	}
 	t.story.link("/releases/" + r.ID)
 	for _, role := range append([]string{""}, t.plan.Project.Approvals...) {
 		if role != "" {
-			if err := t.app.Approve(ctx, r.ID, role, app.AdminLogin, "for the demo"); err != nil {
+			if err := t.on.Approve(ctx, r.ID, role, administrator, "for the demo"); err != nil {
 				return err
 			}
 		}
-		state, err := t.app.Releases.Drive(ctx, r.ID, flow.DriveOptions{})
+		state, err := t.on.Releases.Drive(ctx, r.ID, flow.DriveOptions{})
 		if err != nil {
 			return err
 		}
@@ -259,7 +250,7 @@ func (t *traveller) cutIt(ctx context.Context) error {
 func (t *traveller) verifyIt(ctx context.Context) error {
 	version := t.plan.Version().String()
 	t.story.link(fmt.Sprintf("/%s/releases/tag/%s", t.repo, version))
-	page, err := t.admin.Release(ctx, t.repo, version)
+	page, err := t.on.Forge.Release(ctx, t.repo, version)
 	if err != nil {
 		return err
 	}

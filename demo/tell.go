@@ -10,9 +10,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"seaworthy/app"
 	"seaworthy/forge"
-	"seaworthy/forge/github"
 	"seaworthy/git"
 	"seaworthy/job"
 )
@@ -38,11 +36,11 @@ var people = []forge.User{
 
 // teller is one telling of the story.
 type teller struct {
-	app    *app.App
+	on     Platform
 	story  *Story
 	dir    string // for clones and downloads
 	tokens map[string]string
-	as     map[string]*github.Client
+	as     map[string]Person
 	pulls  map[string]int // number by branch
 	build  string         // build version of the staged release
 }
@@ -90,8 +88,8 @@ const patience = 3 * time.Minute
 
 // Tell plays the story on a running platform. It returns at the first step
 // that does not hold. dir takes clones and downloads.
-func Tell(ctx context.Context, a *app.App, story *Story, dir string) error {
-	t := &teller{app: a, story: story, dir: dir, tokens: map[string]string{}, as: map[string]*github.Client{}, pulls: map[string]int{}}
+func Tell(ctx context.Context, on Platform, story *Story, dir string) error {
+	t := &teller{on: on, story: story, dir: dir, tokens: map[string]string{}, as: map[string]Person{}, pulls: map[string]int{}}
 	return story.tell(ctx, t.acts())
 }
 
@@ -114,7 +112,7 @@ func (s *Story) tell(ctx context.Context, acts []act) error {
 // until waits for a condition, looking again whenever the platform changes
 // something, and now and then besides. what says what did not come about.
 func (t *teller) until(ctx context.Context, what string, holds func(context.Context) (bool, error)) error {
-	changed, stop := t.app.Hub.Subscribe("*")
+	changed, stop := t.on.Changed()
 	defer stop()
 	anyway := time.NewTicker(500 * time.Millisecond)
 	defer anyway.Stop()
@@ -134,12 +132,12 @@ func (t *teller) until(ctx context.Context, what string, holds func(context.Cont
 
 func (t *teller) arrive(ctx context.Context) error {
 	for _, p := range people {
-		token, err := t.app.AddUser(ctx, p, p.Login == "ada")
+		token, err := t.on.AddUser(ctx, p, p.Login == "ada")
 		if err != nil {
 			return err
 		}
 		t.tokens[p.Login] = token
-		if t.as[p.Login], err = t.app.Client(token); err != nil {
+		if t.as[p.Login], err = t.on.As(token); err != nil {
 			return err
 		}
 	}
@@ -176,7 +174,7 @@ func (t *teller) found(ctx context.Context) error {
 	if err := t.push(ctx, repo, "ada", first, mainBranch); err != nil {
 		return err
 	}
-	if err := t.app.Serve(ctx, halyard); err != nil {
+	if err := t.on.Serve(ctx, halyard); err != nil {
 		return err
 	}
 	// From here on the branch is protected: what was just done is refused.
@@ -210,7 +208,7 @@ func (t *teller) commit(ctx context.Context, repo *git.Repository, parent, login
 
 func (t *teller) push(ctx context.Context, repo *git.Repository, login, commit, branch string) error {
 	return repo.WithAuth(git.Auth{User: login, Token: t.tokens[login]}).
-		Push(ctx, t.app.GitURL(halyard), git.PushOptions{}, commit+":refs/heads/"+branch)
+		Push(ctx, t.on.GitURL(halyard), git.PushOptions{}, commit+":refs/heads/"+branch)
 }
 
 func (t *teller) propose(ctx context.Context) error {
@@ -222,7 +220,7 @@ func (t *teller) propose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tip, err := t.as["ben"].Branch(ctx, halyard, mainBranch)
+	tip, err := t.on.Forge.Branch(ctx, halyard, mainBranch)
 	if err != nil {
 		return err
 	}
@@ -246,7 +244,7 @@ func (t *teller) propose(ctx context.Context) error {
 
 // newest returns the latest execution of every job on a pull request.
 func (t *teller) newest(ctx context.Context, number int) (map[string]job.Execution, error) {
-	all, err := t.app.Runs.Executions(ctx, job.ExecutionFilter{Repo: halyard.String(), Pull: number})
+	all, err := t.on.Runs.Executions(ctx, job.ExecutionFilter{Repo: halyard.String(), Pull: number})
 	if err != nil {
 		return nil, err
 	}
@@ -291,11 +289,11 @@ func (t *teller) broken(ctx context.Context) error {
 	number := t.pulls["short-format"]
 	t.story.link(fmt.Sprintf("/%s/pull/%d", halyard, number))
 	return t.until(ctx, "the failure does not show on the change", func(ctx context.Context) (bool, error) {
-		pr, err := t.as["ben"].PullRequest(ctx, halyard, number)
+		pr, err := t.on.Forge.PullRequest(ctx, halyard, number)
 		if err != nil {
 			return false, err
 		}
-		statuses, err := t.as["ben"].Statuses(ctx, halyard, pr.Head.SHA)
+		statuses, err := t.on.Forge.Statuses(ctx, halyard, pr.Head.SHA)
 		if err != nil {
 			return false, err
 		}
@@ -350,7 +348,7 @@ func (t *teller) say(ctx context.Context, login, branch, text string) error {
 func (t *teller) labelled(ctx context.Context, branch string, labels ...string) error {
 	number := t.pulls[branch]
 	return t.until(ctx, fmt.Sprintf("#%d does not get the labels %v", number, labels), func(ctx context.Context) (bool, error) {
-		pr, err := t.as["ada"].PullRequest(ctx, halyard, number)
+		pr, err := t.on.Forge.PullRequest(ctx, halyard, number)
 		for _, l := range labels {
 			if !pr.HasLabel(l) {
 				return false, err
@@ -382,14 +380,14 @@ func (t *teller) review(ctx context.Context) error {
 func (t *teller) owner(ctx context.Context) error {
 	number := t.pulls["chart-depths"]
 	t.story.link(fmt.Sprintf("/%s/pull/%d", halyard, number))
-	pr, err := t.as["dee"].PullRequest(ctx, halyard, number)
+	pr, err := t.on.Forge.PullRequest(ctx, halyard, number)
 	if err != nil {
 		return err
 	}
 	if pr.HasLabel("approved") || pr.Merged {
 		return fmt.Errorf("#%d is approved before an owner of docs/ said so", number)
 	}
-	why, err := t.app.Queue.Why(ctx, halyard, number)
+	why, err := t.on.Queue.Why(ctx, halyard, number)
 	if err != nil {
 		return err
 	}
@@ -412,7 +410,7 @@ func (t *teller) merge(ctx context.Context) error {
 	err := t.until(ctx, "the queue does not merge", func(ctx context.Context) (bool, error) {
 		merged := 0
 		for _, branch := range want {
-			pr, err := t.as["ada"].PullRequest(ctx, halyard, t.pulls[branch])
+			pr, err := t.on.Forge.PullRequest(ctx, halyard, t.pulls[branch])
 			if err != nil {
 				return false, err
 			}
@@ -426,7 +424,7 @@ func (t *teller) merge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stays, err := t.as["ada"].PullRequest(ctx, halyard, t.pulls["short-format"])
+	stays, err := t.on.Forge.PullRequest(ctx, halyard, t.pulls["short-format"])
 	if err != nil {
 		return err
 	}
@@ -438,16 +436,16 @@ func (t *teller) merge(ctx context.Context) error {
 }
 
 func (t *teller) after(ctx context.Context) error {
-	tip, err := t.as["ada"].Branch(ctx, halyard, mainBranch)
+	tip, err := t.on.Forge.Branch(ctx, halyard, mainBranch)
 	if err != nil {
 		return err
 	}
 	return t.until(ctx, "post-unit on the tip and ci-unit do not pass", func(ctx context.Context) (bool, error) {
-		post, err := t.app.Runs.Executions(ctx, job.ExecutionFilter{Repo: halyard.String(), Job: "post-unit", SHA: tip.SHA, Limit: 1})
+		post, err := t.on.Runs.Executions(ctx, job.ExecutionFilter{Repo: halyard.String(), Job: "post-unit", SHA: tip.SHA, Limit: 1})
 		if err != nil {
 			return false, err
 		}
-		clock, err := t.app.Runs.Executions(ctx, job.ExecutionFilter{Job: "ci-unit", States: []job.State{job.Success}, Limit: 1})
+		clock, err := t.on.Runs.Executions(ctx, job.ExecutionFilter{Job: "ci-unit", States: []job.State{job.Success}, Limit: 1})
 		if err != nil {
 			return false, err
 		}

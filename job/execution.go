@@ -1,6 +1,9 @@
 package job
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Type of a job, in Prow's words.
 type Type string
@@ -61,6 +64,9 @@ type Pull struct {
 	HeadRef string `json:"head_ref,omitempty"`
 	Link    string `json:"link,omitempty"`
 }
+
+// ErrNoExecution: there is no execution of that id. Stores return it, wrapped.
+var ErrNoExecution = errors.New("no such execution")
 
 // Execution is one run of one job: what Prow calls a ProwJob.
 type Execution struct {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -187,7 +186,7 @@ func about(b result.Build, repo forge.RepoName) bool {
 
 // column is a stored build as a grid shows it.
 func column(b result.Build) grid.Build {
-	c := grid.Build{ID: b.ID, Malformed: strings.Join(b.Irregular, "; ")}
+	c := grid.Build{ID: b.ID, Malformed: b.Malformed}
 	if b.Started != nil {
 		c.Started = time.Unix(b.Started.Timestamp, 0).UTC()
 		c.Commit = cmp.Or(b.Started.RepoCommit, b.Started.Pull)

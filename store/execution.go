@@ -120,11 +120,16 @@ func scanExecution(scan func(...any) error) (job.Execution, error) {
 	return e, nil
 }
 
-// Execution returns one execution; ErrNotFound if there is none of that id.
+// Execution returns one execution by its ID or its BuildID, which is a number
+// as an ID never is. There being none is ErrNotFound and job.ErrNoExecution.
 func (db *DB) Execution(ctx context.Context, id string) (job.Execution, error) {
-	e, err := scanExecution(db.read.QueryRowContext(ctx, `SELECT `+executionColumns+` FROM execution WHERE id = $1`, id).Scan)
+	where, key := "id = $1", any(id)
+	if build, err := strconv.ParseInt(id, 10, 64); err == nil {
+		where, key = "build_id = $1", build
+	}
+	e, err := scanExecution(db.read.QueryRowContext(ctx, `SELECT `+executionColumns+` FROM execution WHERE `+where, key).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = ErrNotFound
+		err = errors.Join(ErrNotFound, job.ErrNoExecution)
 	}
 	if err != nil {
 		return job.Execution{}, fmt.Errorf("reading execution %s: %w", id, err)

@@ -56,6 +56,8 @@ func (s *Site) functions() template.FuncMap {
 		"version":  func() string { return s.Version },
 		"plural":   plural,
 		"story":    storyMark,
+		"plain":    plain,
+		"told":     told,
 	}
 }
 
@@ -131,6 +133,21 @@ func markdown(text string) template.HTML {
 		return template.HTML("<pre>" + template.HTMLEscapeString(text) + "</pre>")
 	}
 	return template.HTML(out.String())
+}
+
+// plain leaves out of a status what only the merge queue reads.
+func plain(description string) string {
+	text, _, _ := strings.Cut(description, " BaseSHA:")
+	return text
+}
+
+// told keeps the attempts at a step that have something to tell: a single
+// silent success has not.
+func told(all []flow.AttemptStatus) []flow.AttemptStatus {
+	if len(all) == 1 && len(all[0].Log) == 0 && all[0].Error == "" {
+		return nil
+	}
+	return all
 }
 
 func runMark(e job.Execution) Mark {

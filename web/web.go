@@ -188,7 +188,7 @@ func (s *Site) failure(r *http.Request, err error) (view, int) {
 	type problem struct{ Heading, Text string }
 	v := view{page: "error", Title: "Not found", Data: problem{"There is nothing here", "The address may be mistyped, or what it named is gone."}}
 	switch {
-	case errors.Is(err, errNoPage), errors.Is(err, forge.ErrNotFound), errors.Is(err, flow.ErrNoRun), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errNoPage), errors.Is(err, forge.ErrNotFound), errors.Is(err, flow.ErrNoRun), errors.Is(err, job.ErrNoExecution), errors.Is(err, fs.ErrNotExist):
 		return v, http.StatusNotFound
 	default:
 		s.Log.Error("page", "path", r.URL.Path, "error", err)

@@ -75,7 +75,7 @@ func (w *world) Execution(_ context.Context, id string) (job.Execution, error) {
 			return e, nil
 		}
 	}
-	return job.Execution{}, fmt.Errorf("execution %s: %w", id, fs.ErrNotExist)
+	return job.Execution{}, fmt.Errorf("execution %s: %w", id, job.ErrNoExecution)
 }
 
 func (w *world) Logs(context.Context, string, int64) (io.ReadCloser, int64, bool, error) {
@@ -230,7 +230,7 @@ func TestPages(t *testing.T) {
 		{"/harbour/halyard/grid/post-unit", 200, []string{"TestConvert", "post-unit.Overall", `href="/runs/1001"`}},
 		{"/harbour/halyard/grid/nothing", 404, nil},
 		{"/releases", 200, []string{"v0.1.0", "Waits for approval."}},
-		{"/releases/r1", 200, []string{"Judge the gates", "Push the tag", "rehearsal", "1 attempt"}},
+		{"/releases/r1", 200, []string{"Judge the gates", "Push the tag", "rehearsal", ">log<"}},
 		{"/releases/r9", 404, nil},
 		{"/harbour/halyard/releases/tag/v0.1.0", 200, []string{"a.tar.gz", "2.0 kB"}},
 		{"/harbour/halyard/releases/tag/v9", 404, nil},

@@ -112,6 +112,15 @@ CREATE TABLE hosted_issues (
 );
 CREATE INDEX hosted_issues_head ON hosted_issues (head_repo_id, head, state);
 
+-- Which commits a pull request has or had when it landed.
+CREATE TABLE hosted_pull_commits (
+    repo_id BIGINT NOT NULL,
+    sha     TEXT NOT NULL,
+    number  BIGINT NOT NULL,
+    PRIMARY KEY (repo_id, sha, number)
+);
+CREATE INDEX hosted_pull_commits_number ON hosted_pull_commits (repo_id, number);
+
 CREATE TABLE hosted_issue_labels (
     issue_id BIGINT NOT NULL,
     label_id BIGINT NOT NULL,
