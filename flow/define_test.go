@@ -18,58 +18,66 @@ func step[In, Out any](name string) flow.Step[In, Out] {
 		Act: func(context.Context, In) (out Out, err error) { return out, nil }}
 }
 
+// hidden loses b on its way through JSON.
+type hidden struct{ A, b int }
+
+// definitions are flows with one mistake each, and one without.
+var definitions = []struct {
+	name   string
+	define func(d *flow.Definition)
+	want   string // part of the error; empty means none
+}{
+	{"sound", func(d *flow.Definition) {
+		a := flow.Add(d, step[int, []string]("a"), flow.Param[int](d))
+		flow.Add(d, step[[]string, map[string]time.Time]("b"), a, a)
+	}, ""},
+	{"same name twice", func(d *flow.Definition) {
+		a := flow.Add(d, step[int, int]("a"), flow.Param[int](d))
+		flow.Add(d, step[int, int]("a"), a)
+	}, "two steps are called a"},
+	{"a name with spaces", func(d *flow.Definition) {
+		flow.Add(d, step[int, int]("push the tag"), flow.Param[int](d))
+	}, `not "push the tag"`},
+	{"no title", func(d *flow.Definition) {
+		s := step[int, int]("a")
+		s.Title = ""
+		flow.Add(d, s, flow.Param[int](d))
+	}, "step a has no title"},
+	{"no act", func(d *flow.Definition) {
+		flow.Add(d, flow.Step[int, int]{Name: "a", Title: "A"}, flow.Param[int](d))
+	}, "step a has no Act"},
+	{"a retry that is not safe", func(d *flow.Definition) {
+		s := step[int, int]("a")
+		s.Idempotent, s.Retry = false, flow.Retry{Attempts: 2}
+		flow.Add(d, s, flow.Param[int](d))
+	}, "neither has a Look nor is Idempotent"},
+	{"a value of nowhere", func(d *flow.Definition) {
+		flow.Add(d, step[int, int]("a"), flow.Value[int]{})
+	}, "not of this flow"},
+	{"a value of another flow", func(d *flow.Definition) {
+		flow.Add(d, step[int, int]("a"), flow.Param[int](flow.Define("other", 1)))
+	}, "not of this flow"},
+	{"a mixture of two flows", func(d *flow.Definition) {
+		mine, other := flow.Param[int](d), flow.Param[int](flow.Define("other", 1))
+		flow.Add(d, step[int, int]("a"), flow.Combine2(mine, other, func(a, b int) int { return a + b }))
+	}, "not of this flow"},
+	{"a function as output", func(d *flow.Definition) {
+		flow.Add(d, step[int, func()]("a"), flow.Param[int](d))
+	}, "has no JSON form"},
+	{"an interface inside", func(d *flow.Definition) {
+		flow.Add(d, step[int, []error]("a"), flow.Param[int](d))
+	}, "comes back from JSON as something else"},
+	{"a hidden field", func(d *flow.Definition) {
+		flow.Add(d, step[int, hidden]("a"), flow.Param[int](d))
+	}, "field b of flow_test.hidden is not exported"},
+}
+
 func TestCheckFindsMistakes(t *testing.T) {
 	t.Parallel()
-	type hidden struct{ A, b int }
-	for _, test := range []struct {
-		name   string
-		define func(d *flow.Definition)
-		want   string // part of the error; empty means none
-	}{
-		{"sound", func(d *flow.Definition) {
-			a := flow.Add(d, step[int, []string]("a"), flow.Param[int](d))
-			flow.Add(d, step[[]string, map[string]time.Time]("b"), a, a)
-		}, ""},
-		{"same name twice", func(d *flow.Definition) {
-			a := flow.Add(d, step[int, int]("a"), flow.Param[int](d))
-			flow.Add(d, step[int, int]("a"), a)
-		}, "two steps are called a"},
-		{"a name with spaces", func(d *flow.Definition) {
-			flow.Add(d, step[int, int]("push the tag"), flow.Param[int](d))
-		}, `not "push the tag"`},
-		{"no title", func(d *flow.Definition) {
-			s := step[int, int]("a")
-			s.Title = ""
-			flow.Add(d, s, flow.Param[int](d))
-		}, "step a has no title"},
-		{"no act", func(d *flow.Definition) {
-			flow.Add(d, flow.Step[int, int]{Name: "a", Title: "A"}, flow.Param[int](d))
-		}, "step a has no Act"},
-		{"a retry that is not safe", func(d *flow.Definition) {
-			s := step[int, int]("a")
-			s.Idempotent, s.Retry = false, flow.Retry{Attempts: 2}
-			flow.Add(d, s, flow.Param[int](d))
-		}, "neither has a Look nor is Idempotent"},
-		{"a value of nowhere", func(d *flow.Definition) {
-			flow.Add(d, step[int, int]("a"), flow.Value[int]{})
-		}, "not of this flow"},
-		{"a value of another flow", func(d *flow.Definition) {
-			flow.Add(d, step[int, int]("a"), flow.Param[int](flow.Define("other", 1)))
-		}, "not of this flow"},
-		{"a mixture of two flows", func(d *flow.Definition) {
-			mine, other := flow.Param[int](d), flow.Param[int](flow.Define("other", 1))
-			flow.Add(d, step[int, int]("a"), flow.Combine2(mine, other, func(a, b int) int { return a + b }))
-		}, "not of this flow"},
-		{"a function as output", func(d *flow.Definition) {
-			flow.Add(d, step[int, func()]("a"), flow.Param[int](d))
-		}, "has no JSON form"},
-		{"an interface inside", func(d *flow.Definition) {
-			flow.Add(d, step[int, []error]("a"), flow.Param[int](d))
-		}, "comes back from JSON as something else"},
-		{"a hidden field", func(d *flow.Definition) {
-			flow.Add(d, step[int, hidden]("a"), flow.Param[int](d))
-		}, "field b of flow_test.hidden is not exported"},
-	} {
+	if h := (hidden{b: 1}); h.b == h.A {
+		t.Error("the fields of hidden are one")
+	}
+	for _, test := range definitions {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			d := flow.Define("test", 1)

@@ -133,12 +133,11 @@ type session struct {
 	options DriveOptions
 	wanted  []bool // by Until and Only
 
-	history  history
-	begun    []bool
-	active   int
-	failed   error
-	canceled bool
-	results  chan result
+	history history
+	begun   []bool
+	active  int
+	failed  error
+	results chan result
 
 	leaseMu sync.Mutex
 	lease   Lease

@@ -78,12 +78,21 @@ func checkPublished(t *testing.T, p *place) {
 	if notes := files[folder+"v0.1.0-rc.0/release-notes.md"]; !strings.Contains(notes, "Hoist faster") || strings.Contains(notes, "Begin") {
 		t.Errorf("the notes are\n%s", notes)
 	}
+	checkForge(t, p, manifest.Commit)
+	left, err := os.ReadDir(filepath.Join(p.dir, "work"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("the work folder holds %v, %v", left, err)
+	}
+}
 
+// checkForge looks at tags, changelogs and the page.
+func checkForge(t *testing.T, p *place, commit string) {
+	t.Helper()
 	repo, err := git.Open(t.Context(), filepath.Join(p.dir, "origin.git"))
 	must(t, err)
 	for _, tag := range []string{"v0.1.0-rc.0", "v0.2.0-alpha.0"} {
-		if sha, err := repo.Resolve(t.Context(), "refs/tags/"+tag); err != nil || sha != manifest.Commit {
-			t.Errorf("tag %s is at %s, %v; want %s", tag, sha, err, manifest.Commit)
+		if sha, err := repo.Resolve(t.Context(), "refs/tags/"+tag); err != nil || sha != commit {
+			t.Errorf("tag %s is at %s, %v; want %s", tag, sha, err, commit)
 		}
 	}
 	for _, branch := range []string{"main", "release-0.1"} {
@@ -100,10 +109,6 @@ func checkPublished(t *testing.T, p *place) {
 	}
 	if log := p.forge.done(); len(log) == 0 || log[0] != "branch release-0.1" || log[len(log)-1] != "draft false" {
 		t.Errorf("the forge was asked for %v", log)
-	}
-	left, err := os.ReadDir(filepath.Join(p.dir, "work"))
-	if err != nil || len(left) != 0 {
-		t.Errorf("the work folder holds %v, %v", left, err)
 	}
 }
 
