@@ -20,7 +20,7 @@ import (
 	"seaworthy/release/cut"
 )
 
-// aheadOf returns what a real cut of the candidate ends with, at a place that
+// cutAfter returns what a real cut of the candidate ends with, at a place that
 // mess has changed after it was staged.
 func cutAfter(t *testing.T, mess func(p *place, prefix string)) (*place, flow.Timeline, error) {
 	t.Helper()
@@ -153,7 +153,7 @@ func TestWrongAssetsAreReplaced(t *testing.T) {
 	}
 }
 
-// movingForge pushes to main while the changelog is being pushed.
+// Somebody pushes to main while the changelog is being pushed.
 func TestChangelogOnABranchThatMoves(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
