@@ -106,14 +106,14 @@ func Approve(o *Owners, c Change, p ApprovalPolicy) Approval {
 	for _, file := range c.Files {
 		f := fileApproval(o, file, kept, grants)
 		a.Files = append(a.Files, f)
-		d := dirs[f.OwnersDir]
-		if f.Automatic || d == nil {
-			if d = dirs[f.DecidedBy]; d != nil && !f.Automatic {
-				d.Files++
-			}
+		if f.Automatic {
 			continue
 		}
+		d := dirs[f.DecidedBy]
 		d.Files++
+		if f.DecidedBy != f.OwnersDir {
+			continue // the owners above are asked anyway, for another file
+		}
 		d.Approvers = union(d.Approvers, o.LeafApproversFor(file))
 		d.ApprovedBy = union(d.ApprovedBy, f.ApprovedBy)
 		if len(f.ApprovedBy) == 0 {
@@ -141,9 +141,10 @@ func decidingDirs(o *Owners, files []string) []string {
 			all[o.OwnersDir(f)] = true
 		}
 	}
+	within := func(d string) bool { return all[d] }
 	var kept []string
 	for d := range all {
-		if decider(o, d, all) == d {
+		if decider(o, d, within) == d {
 			kept = append(kept, d)
 		}
 	}
@@ -153,11 +154,11 @@ func decidingDirs(o *Owners, files []string) []string {
 
 // decider climbs from a folder to the highest one of the set that it reaches
 // without passing no_parent_owners.
-func decider(o *Owners, dir string, set map[string]bool) string {
+func decider(o *Owners, dir string, within func(string) bool) string {
 	top := dir
 	for d := dir; d != "" && !o.NoParentOwners(d); {
 		d = parent(d)
-		if set[d] {
+		if within(d) {
 			top = d
 		}
 	}
@@ -171,11 +172,7 @@ func fileApproval(o *Owners, file string, kept []string, grants map[string]Grant
 		Approvers: o.ApproversFor(file),
 		Automatic: o.autoApproved(file),
 	}
-	set := map[string]bool{}
-	for _, d := range kept {
-		set[d] = true
-	}
-	f.DecidedBy = decider(o, f.OwnersDir, set)
+	f.DecidedBy = decider(o, f.OwnersDir, func(d string) bool { return slices.Contains(kept, d) })
 	for _, login := range f.Approvers {
 		if _, ok := grants[login]; ok {
 			f.ApprovedBy = append(f.ApprovedBy, login)

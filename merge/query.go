@@ -79,6 +79,22 @@ func (p Policy) MethodFor(pr forge.PullRequest) forge.MergeMethod {
 	return forge.MethodMerge
 }
 
+// Concerns reports whether a label can change anything: whether a pull request
+// may merge, when, or how.
+func (p Policy) Concerns(label string) bool {
+	named := []string{LabelNeedsRebase, LabelMerge, LabelSquash, LabelRebase}
+	for _, q := range p.Queries {
+		named = append(named, q.MissingLabels...)
+		for _, entry := range q.Labels {
+			named = append(named, strings.Split(entry, ",")...)
+		}
+	}
+	for _, set := range p.Priority {
+		named = append(named, set...)
+	}
+	return slices.ContainsFunc(named, func(n string) bool { return strings.EqualFold(strings.TrimSpace(n), label) })
+}
+
 // rank is the pull request's place in the order of priorities; smaller first.
 func (p Policy) rank(pr forge.PullRequest) int {
 	for i, set := range p.Priority {

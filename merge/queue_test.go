@@ -352,6 +352,18 @@ func TestMethodFor(t *testing.T) {
 	}
 }
 
+func TestConcerns(t *testing.T) {
+	t.Parallel()
+	p := Policy{Queries: []Query{{Labels: []string{"a, b"}, MissingLabels: []string{"c"}}}, Priority: [][]string{{"d"}}}
+	for label, want := range map[string]bool{
+		"A": true, "b": true, "c": true, "D": true, "tide/merge-method-squash": true, "needs-rebase": true, "size/XS": false, "": false,
+	} {
+		if got := p.Concerns(label); got != want {
+			t.Errorf("Concerns(%q) = %v", label, got)
+		}
+	}
+}
+
 func TestList(t *testing.T) {
 	t.Parallel()
 	for want, in := range map[string][]string{"": nil, "a": {"a"}, "a and b": {"a", "b"}, "a, b and c": {"a", "b", "c"}} {

@@ -34,6 +34,9 @@ func (q *Queue) HandleEvent(ctx context.Context, ev forge.Event) error {
 			return err
 		}
 	}
+	if idle(ev, policy) {
+		return nil
+	}
 	branches, err := q.affected(ctx, ev)
 	if err != nil {
 		return err
@@ -43,6 +46,21 @@ func (q *Queue) HandleEvent(ctx context.Context, ev forge.Event) error {
 		errs = append(errs, q.Sync(ctx, ev.Repo, b))
 	}
 	return errors.Join(errs...)
+}
+
+// idle reports whether an event about a pull request leaves the queue as it is:
+// most labels, assignments and requests do.
+func idle(ev forge.Event, policy merge.Policy) bool {
+	if ev.Kind != forge.EventPullRequest {
+		return false
+	}
+	switch ev.Action {
+	case "labeled", "unlabeled":
+		return !policy.Concerns(ev.Label)
+	case "assigned", "unassigned", "review_requested", "review_request_removed":
+		return true
+	}
+	return false
 }
 
 // affected lists the branches whose pools an event may have changed.

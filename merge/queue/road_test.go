@@ -212,7 +212,7 @@ func (r *road) pull(number int) forge.PullRequest {
 // drive handles every event twice, as after a crash, until a condition holds.
 func (r *road) drive(what string, holds func() bool) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Minute)
 	defer cancel()
 	for len(r.events) > 0 || !holds() {
 		select {
