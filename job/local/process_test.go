@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 func playServer(dir string) {
 	x, err := New(Options{Dir: dir, Git: git.NewCache(dir), Remote: func(job.Refs) (string, git.Auth) { return dir, git.Auth{} }})
 	if err == nil {
-		r := request(`trap '' INT TERM; sh -c 'trap "" INT TERM HUP; echo pid $$$$; exec tail -f /dev/null' & echo pid $$$$; wait; tail -f /dev/null`, job.Refs{})
+		r := request(`trap '' INT TERM; sh -c 'trap "" INT TERM HUP; echo pid $$$$; exec sleep 120' & echo pid $$$$; wait; sleep 120`, job.Refs{})
 		_, err = x.Run(context.Background(), r, stdoutSink{})
 	}
 	fmt.Println("server ended:", err)
@@ -92,6 +92,26 @@ func TestKilledServerLeavesNoOrphans(t *testing.T) {
 				t.Fatalf("process %d of %v outlived the server", pid, pids)
 			}
 		}
+	}
+}
+
+// TestDaemonIsSwept has a program start a daemon that leaves its process group
+// and session, and holds none of its files.
+func TestDaemonIsSwept(t *testing.T) {
+	t.Parallel()
+	r, log := runIt(t, newExecutor(t), request(`setsid sh -c 'echo $$$$ > pid.part; mv pid.part pid; exec sleep 120' >/dev/null 2>&1 &
+		while ! test -e pid; do sleep 0.02; done; echo pid $(cat pid)`, job.Refs{}))
+	if r.State != job.Success {
+		t.Fatalf("ended as %s\n%s", r.State, log)
+	}
+	_, text, _ := strings.Cut(log, "\npid ")
+	pid, err := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	if alive(pid) {
+		t.Errorf("daemon %d is alive", pid)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 
@@ -216,6 +236,22 @@ func TestOptionsAreChecked(t *testing.T) {
 		if _, err := New(o); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
+	}
+}
+
+// TestFolderOfAKilledServer finds what an earlier attempt left behind.
+func TestFolderOfAKilledServer(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t)
+	left := filepath.Join(x.opts.Dir, "x1", "artifacts", "junit.xml")
+	if err := os.MkdirAll(filepath.Dir(left), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(left, []byte("stale"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if r, log := runIt(t, x, request(`ls -A "$ARTIFACTS"`, job.Refs{})); r.State != job.Success || strings.Contains(log, "junit.xml\n") {
+		t.Errorf("ended as %s\n%s", r.State, log)
 	}
 }
 

@@ -227,6 +227,25 @@ func TestWhereTheProgramStarts(t *testing.T) {
 	}
 }
 
+// TestCommitsNobodyPointsAt are asked for by their id: a branch was deleted,
+// and a pull request pushed to, before anything was fetched.
+func TestCommitsNobodyPointsAt(t *testing.T) {
+	t.Parallel()
+	o := newOrigin(t)
+	first := o.commit("", "refs/heads/main", map[string]string{"a": "\n"})
+	base := o.commit(first, "refs/heads/dropped", map[string]string{"base": "\n"})
+	head := o.commit(first, "refs/pull/1/head", map[string]string{"head": "\n"})
+	o.commit(first, "refs/pull/1/head", map[string]string{"newer": "\n"})
+	if err := o.repo.UpdateRef(context.Background(), "refs/heads/dropped", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	r, log := runIt(t, o.executor(t), request("echo $(ls)", job.Refs{Org: "harbour", Repo: "halyard", BaseRef: "dropped", BaseSHA: base,
+		Pulls: []job.Pull{{Number: 1, SHA: head}}}))
+	if r.State != job.Success || !strings.HasSuffix(log, "\na base head\n") {
+		t.Errorf("ended as %s\n%s", r.State, log)
+	}
+}
+
 // TestJobCannotSpoilTheMirror lets one job rewrite its repository; the next
 // one finds it as it was.
 func TestJobCannotSpoilTheMirror(t *testing.T) {

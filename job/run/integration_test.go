@@ -112,7 +112,7 @@ func TestAbortOnARealStore(t *testing.T) {
 	changed := make(chan string, 1000)
 	p := newPier(t)
 	p.Service = p.service(func(o *Options) {
-		o.Executor, o.Store, o.Now, o.Lease = executor, storetest.SQLite(t), time.Now, 300*time.Millisecond
+		o.Executor, o.Store, o.Now, o.Lease = executor, storetest.SQLite(t), time.Now, 900*time.Millisecond
 		o.Jobs = func(context.Context, forge.RepoName, string) (job.Config, error) { return c, nil }
 		o.Notify = func(topic string) { changed <- topic }
 	})
@@ -130,7 +130,7 @@ func TestAbortOnARealStore(t *testing.T) {
 			t.Fatalf("the program does not start; log %q", log)
 		}
 	}
-	if err := p.service(func(o *Options) { o.Owner = "pier-2" }).Abort(ctx, e.ID, "enough"); err != nil {
+	if err := p.service(func(o *Options) { o.Owner, o.LogDir = "pier-2", t.TempDir() }).Abort(ctx, e.ID, "enough"); err != nil {
 		t.Fatal(err)
 	}
 	if err := await(t, done); err != nil {

@@ -142,6 +142,27 @@ func TestAnotherWorkerTakesOver(t *testing.T) {
 	}
 }
 
+// TestLostWorkersDoNotCount leaves an execution behind that would use up its
+// job's max_concurrency of one.
+func TestLostWorkersDoNotCount(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newPier(t)
+	p.exec.Script("manual", exectest.Outcome{Block: true}, ok)
+	p.kill(p.Service, p.start("manual").ID)
+	started, err := p.Start(ctx, Request{Repo: halyard, Pull: 8, Jobs: []string{"manual"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Execute(ctx, started[0].ID); !errors.Is(err, ErrBusy) {
+		t.Errorf("while the lease holds: got %v, want %v", err, ErrBusy)
+	}
+	p.now = p.now.Add(2 * time.Minute)
+	if err := p.Execute(ctx, started[0].ID); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNextAttempt(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
