@@ -119,7 +119,7 @@ func pullFilters(t *test) {
 
 func manyPulls(t *test) {
 	w := t.seeded(t.Ann)
-	const count = 104
+	const count = 101
 	w.git("checkout", "--quiet", "-b", "long")
 	push := []string{"push", "--quiet", "origin"}
 	for i, sha := range w.chain(count) {

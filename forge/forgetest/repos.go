@@ -125,7 +125,7 @@ func branchesComeAndGo(t *test) {
 
 func manyBranches(t *test) {
 	w := t.seeded(t.Ann)
-	const count = 230
+	const count = 120
 	refs := []string{"push", "--quiet", "origin"}
 	want := []string{"main"}
 	for i := range count {

@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds each test: a forge that does not answer fails it.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // test is one test's view of the forge: an empty repository of its own.
 type test struct {
