@@ -103,6 +103,7 @@ type Reviews interface {
 	Reviews(ctx context.Context, repo forge.RepoName, number int) ([]forge.Review, error)
 	CreateReview(ctx context.Context, repo forge.RepoName, number int, state forge.ReviewState, body string) (forge.Review, error)
 	RequestReviewers(ctx context.Context, repo forge.RepoName, number int, logins []string) error
+	RemoveReviewers(ctx context.Context, repo forge.RepoName, number int, logins []string) error
 }
 
 // Issues are the calls about issues.

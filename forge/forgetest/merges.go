@@ -181,6 +181,11 @@ func reviewersAsked(t *test) {
 	_, err := t.Ben.Client.CreateReview(t.ctx, t.repo, p.Number, forge.ReviewApproved, "")
 	t.need(err)
 	same(t, "requested reviewers after the review", t.pull(p.Number).Reviewers, nil)
+	t.need(t.Ann.Client.RequestReviewers(t.ctx, t.repo, p.Number, []string{t.Ben.Login}))
+	for range 2 { // the second time there is nothing to take back
+		t.need(t.Ann.Client.RemoveReviewers(t.ctx, t.repo, p.Number, []string{t.Ben.Login}))
+		same(t, "requested reviewers after taking it back", t.pull(p.Number).Reviewers, nil)
+	}
 	t.refused(t.Ann.Client.RequestReviewers(t.ctx, t.repo, p.Number, []string{t.Ann.Login}), forge.ErrInvalid, "asking the author")
 }
 

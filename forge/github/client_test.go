@@ -345,6 +345,7 @@ func TestNothingToAskFor(t *testing.T) {
 		"no assignees": c.AddAssignees(t.Context(), repo, 1, nil),
 		"nobody off":   c.RemoveAssignees(t.Context(), repo, 1, nil),
 		"no reviewers": c.RequestReviewers(t.Context(), repo, 1, nil),
+		"none at all":  c.RemoveReviewers(t.Context(), repo, 1, nil),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", what, err)

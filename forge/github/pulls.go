@@ -140,6 +140,19 @@ func (c *Client) RequestReviewers(ctx context.Context, repo forge.RepoName, numb
 	return nil
 }
 
+// RemoveReviewers takes back a request for review; people who were not asked
+// are passed over.
+func (c *Client) RemoveReviewers(ctx context.Context, repo forge.RepoName, number int, logins []string) error {
+	if len(logins) == 0 {
+		return nil
+	}
+	_, err := c.gh.PullRequests.RemoveReviewers(ctx, repo.Owner, repo.Name, number, github.ReviewersRequest{Reviewers: logins})
+	if err != nil {
+		return c.fail(err, "ask %s no longer to review pull request %s#%d", strings.Join(logins, ", "), repo, number)
+	}
+	return nil
+}
+
 // MergePullRequest merges and returns the commit that is now on the base
 // branch. ErrConflict if the head is not m.SHA any more, or the pull request
 // does not merge, is closed, or may not be merged yet.
