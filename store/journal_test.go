@@ -246,11 +246,14 @@ func TestLease(t *testing.T) {
 		minute := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Minute) }
 		log := func(l flow.Lease) error { return second(db.Append(t.Context(), l, flow.Entry{Kind: flow.EntryLog})) }
 
-		mine := acquire(t, db, "r", "me", minute(0), minute(2))
+		acquire(t, db, "r", "me", minute(0), minute(2))
 		if _, err := db.Acquire(t.Context(), "r", "you", minute(1), minute(3)); !errors.Is(err, flow.ErrLeased) {
 			t.Errorf("taking a lease that holds: %v, want ErrLeased", err)
 		}
-		mine = acquire(t, db, "r", "me", minute(1), minute(4)) // extended
+		mine := acquire(t, db, "r", "me", minute(1), minute(4)) // extended
+		if err := log(mine); err != nil {
+			t.Errorf("appending under an extended lease: %v", err)
+		}
 		if _, err := db.Acquire(t.Context(), "r", "you", minute(3), minute(5)); !errors.Is(err, flow.ErrLeased) {
 			t.Errorf("taking a lease that was extended: %v, want ErrLeased", err)
 		}

@@ -13,14 +13,10 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	sqlite3 "modernc.org/sqlite/lib"
-
-	"modernc.org/sqlite"
 )
 
 // Postgres error codes, https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
-	pgUniqueViolation      = "23505"
 	pgSerializationFailure = "40001"
 	pgDeadlockDetected     = "40P01"
 )
@@ -50,17 +46,6 @@ func openPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, e
 func retryable(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && (e.Code == pgSerializationFailure || e.Code == pgDeadlockDetected)
-}
-
-// isUnique reports whether the error is a violation of a unique index or key.
-func isUnique(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Code == pgUniqueViolation
-	}
-	var lite *sqlite.Error
-	return errors.As(err, &lite) &&
-		(lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 }
 
 // backOff returns a random wait before the given repetition, so that writers

@@ -46,17 +46,21 @@ func (q *Queue) Run(ctx context.Context) error {
 	return errors.Join(err, q.stop(context.WithoutCancel(ctx)))
 }
 
+// lastGrace is how long handlers may take to return once their context has
+// ended, and the queue to write down how they ended.
+const lastGrace = 20 * time.Second
+
 func (q *Queue) stop(ctx context.Context) error {
 	patient, cancel := context.WithTimeout(ctx, q.config.Grace)
 	defer cancel()
 	err := q.client.Stop(patient)
 	if errors.Is(err, context.DeadlineExceeded) {
-		firm, cancel := context.WithTimeout(ctx, q.config.Grace)
+		firm, cancel := context.WithTimeout(ctx, lastGrace)
 		defer cancel()
 		err = q.client.StopAndCancel(firm)
 	}
 	if err != nil {
-		return fmt.Errorf("stopping the work queue: handlers do not return: %w", err)
+		return fmt.Errorf("stopping the work queue: a handler does not return though its context has ended: %w", err)
 	}
 	return q.leave(ctx)
 }

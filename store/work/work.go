@@ -68,7 +68,7 @@ type Config struct {
 	// second, doubled each time, at most ten minutes.
 	BackOff func(attempt int) time.Duration
 	// Grace is how long Run lets handlers finish once its context has ended,
-	// before it ends theirs; 10 seconds when zero.
+	// before it ends their contexts; 10 seconds when zero.
 	Grace time.Duration
 }
 
