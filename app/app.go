@@ -81,11 +81,24 @@ type App struct {
 	attached bool // another process serves; this one only looks and asks
 	url      string
 	closers  []io.Closer
+
+	fresh     bool // the folder was not there before
+	abandoned bool // and goes again, for nothing could begin in it
 }
 
 // Open prepares a platform that Run will serve. One process at a time may have
-// a folder open. Close it in any case.
-func Open(ctx context.Context, o Options) (*App, error) { return open(ctx, o, false) }
+// a folder open. It answers requests as soon as Open returns. Close it in any
+// case.
+func Open(ctx context.Context, o Options) (*App, error) {
+	a, err := open(ctx, o, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.announce(); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
 
 // Attach prepares the same services for one command. If a server runs on the
 // folder, its forge is used; otherwise this process serves the forge to itself
@@ -117,6 +130,7 @@ func open(ctx context.Context, o Options, attach bool) (_ *App, err error) {
 	a := &App{o: o, Hub: &web.Hub{}}
 	defer func() {
 		if err != nil {
+			a.abandoned = a.fresh
 			err = errors.Join(err, a.Close())
 		}
 	}()
@@ -153,6 +167,8 @@ func (a *App) dir(parts ...string) string {
 }
 
 func (a *App) openFolder(context.Context) error {
+	_, err := os.Stat(a.o.Dir)
+	a.fresh = errors.Is(err, os.ErrNotExist)
 	for _, d := range []string{"", bucketDir, gitDir, cacheDir, workDir, logDir, secretDir} {
 		mode := os.FileMode(0o755)
 		if d == secretDir {

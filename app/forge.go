@@ -70,9 +70,10 @@ func (a *App) Import(ctx context.Context, name forge.RepoName, path, description
 	return a.Serve(ctx, name)
 }
 
-// Serve takes a repository of the forge into the platform's care: its bot
-// becomes a collaborator, webhooks are sent here, the labels the bot uses are
-// there and the default branch is protected. Doing it twice does it once.
+// Serve takes a repository of the forge into the platform's care: its bot and
+// the administrator become collaborators, webhooks are sent here, the labels
+// the bot uses are there and the default branch is protected. Doing it twice
+// does it once.
 func (a *App) Serve(ctx context.Context, name forge.RepoName) error {
 	token, err := a.AdminToken()
 	if err != nil {
@@ -83,8 +84,10 @@ func (a *App) Serve(ctx context.Context, name forge.RepoName) error {
 		return err
 	}
 	fail := func(err error) error { return fmt.Errorf("taking %s into care: %w", name, err) }
-	if err := admin.AddCollaborator(ctx, name, BotLogin, "admin"); err != nil {
-		return fail(err)
+	for _, login := range []string{BotLogin, AdminLogin} {
+		if err := admin.AddCollaborator(ctx, name, login, "admin"); err != nil {
+			return fail(err)
+		}
 	}
 	for _, l := range append(bot.Labels(), kinds()...) {
 		if err := a.Forge.CreateLabel(ctx, name, l); err != nil && !errors.Is(err, forge.ErrExists) {

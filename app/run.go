@@ -40,9 +40,6 @@ func (a *App) openSite(context.Context) error {
 
 // Run takes up what an earlier process left behind and serves until ctx ends.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.announce(); err != nil {
-		return err
-	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return a.embedded.Run(gctx) })
 	g.Go(func() error {

@@ -25,7 +25,7 @@ func (a *App) claim(ctx context.Context, attach bool) error {
 	// The kernel drops the lock when the process ends, however it ends.
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
-		a.closers = append(a.closers, f)
+		a.closers = append(a.closers, f, closerFunc(a.leave))
 		return nil
 	}
 	if cerr := f.Close(); cerr != nil || !errors.Is(err, syscall.EWOULDBLOCK) {
@@ -40,6 +40,14 @@ func (a *App) claim(ctx context.Context, attach bool) error {
 	}
 	a.attached, a.url = true, url
 	return nil
+}
+
+// leave removes a folder that was made in vain, while it is still claimed.
+func (a *App) leave() error {
+	if !a.abandoned {
+		return nil
+	}
+	return os.RemoveAll(a.o.Dir)
 }
 
 // address is what a running server leaves in its folder for others to find.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,10 +102,7 @@ func (a *App) openWork() (err error) {
 }
 
 func (a *App) openRuns(owner string, builds map[string]string) error {
-	env := []job.EnvVar{{Name: "XDG_CACHE_HOME", Value: a.dir(cacheDir, "jobs")}}
-	for _, name := range slices.Sorted(mapKeys(builds)) {
-		env = append(env, job.EnvVar{Name: name, Value: builds[name]})
-	}
+	env := append([]job.EnvVar{{Name: "XDG_CACHE_HOME", Value: a.dir(cacheDir, "jobs")}}, sorted(builds)...)
 	if err := os.MkdirAll(a.dir(cacheDir, "jobs"), 0o755); err != nil {
 		return fmt.Errorf("making the jobs' cache: %w", err)
 	}
@@ -124,14 +122,13 @@ func (a *App) openRuns(owner string, builds map[string]string) error {
 	return err
 }
 
-func mapKeys(m map[string]string) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
+// sorted lists variables by name.
+func sorted(env map[string]string) []job.EnvVar {
+	var all []job.EnvVar
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		all = append(all, job.EnvVar{Name: name, Value: env[name]})
 	}
+	return all
 }
 
 // buildEnvironment asks the go command for the caches that every build on this
