@@ -110,7 +110,7 @@ func mains(ctx context.Context, repo *git.Repository, rev string, files []string
 	var all, preferred []string
 	for _, f := range hits {
 		dir := path.Dir(f)
-		if strings.HasSuffix(f, "_test.go") || slices.Contains(ignored, f) || aside.MatchString(dir) || inModule(dir, modules) {
+		if strings.HasSuffix(f, "_test.go") || slices.Contains(ignored, f) || dir != "." && aside.MatchString(dir) || inModule(dir, modules) {
 			continue
 		}
 		all = append(all, dir)

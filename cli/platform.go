@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/mod/modfile"
+	modpath "golang.org/x/mod/module"
 
 	"seaworthy/app"
 	"seaworthy/forge"
@@ -117,12 +119,19 @@ func logTo(s Streams, verbose bool) *slog.Logger {
 }
 
 // localName is the name a repository on this disk gets on the embedded forge:
-// that of its origin where it has one, else local/FOLDER.
+// that of its origin where it has one on another machine, that of its Go module
+// where that names a host, else local/FOLDER.
 func localName(ctx context.Context, repo *git.Repository) (forge.RepoName, error) {
 	if out, err := repo.Git(ctx, "config", "--get", "remote.origin.url"); err == nil {
-		parts := strings.FieldsFunc(strings.TrimSuffix(trim(out), ".git"), func(r rune) bool { return r == '/' || r == ':' })
-		if n := len(parts); n >= 2 {
-			if name := (forge.RepoName{Owner: parts[n-2], Name: parts[n-1]}); name.Valid() {
+		address := strings.TrimSuffix(trim(out), ".git")
+		if name, ok := lastTwo(address); ok && strings.Contains(address, ":") && !strings.HasPrefix(address, "file:") {
+			return name, nil
+		}
+	}
+	if text, err := repo.Show(ctx, "HEAD", "go.mod"); err == nil {
+		module := modfile.ModulePath(text)
+		if prefix, _, ok := modpath.SplitPathVersion(module); ok && strings.Count(prefix, "/") == 2 {
+			if name, ok := lastTwo(prefix); ok {
 				return name, nil
 			}
 		}
@@ -132,6 +141,15 @@ func localName(ctx context.Context, repo *git.Repository) (forge.RepoName, error
 		return name, usagef("%q cannot be a repository's name: rename the folder", filepath.Base(repo.Dir))
 	}
 	return name, nil
+}
+
+func lastTwo(address string) (forge.RepoName, bool) {
+	parts := strings.FieldsFunc(address, func(r rune) bool { return r == '/' || r == ':' })
+	if len(parts) < 2 {
+		return forge.RepoName{}, false
+	}
+	name := forge.RepoName{Owner: parts[len(parts)-2], Name: parts[len(parts)-1]}
+	return name, name.Valid()
 }
 
 // needsGo says early what a demo would otherwise fail over late.
