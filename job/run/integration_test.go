@@ -49,11 +49,7 @@ func TestRoad(t *testing.T) {
 	}
 	tip := write(t, origin, first, "refs/heads/main", map[string]string{"main.txt": "new\n"})
 
-	executor, err := local.New(local.Options{Dir: filepath.Join(dir, "work"), Git: git.NewCache(filepath.Join(dir, "cache")),
-		Remote: func(job.Refs) (string, git.Auth) { return origin.Dir, git.Auth{} }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	executor := realExecutor(t, origin.Dir)
 	bucket, err := fileblob.OpenBucket(filepath.Join(dir, "bucket"), &fileblob.Options{CreateDir: true})
 	if err != nil {
 		t.Fatal(err)
@@ -103,11 +99,7 @@ func TestRoad(t *testing.T) {
 func TestAbortOnARealStore(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	executor, err := local.New(local.Options{Dir: filepath.Join(t.TempDir(), "work"), Git: git.NewCache(t.TempDir()),
-		Remote: func(job.Refs) (string, git.Auth) { return "", git.Auth{} }})
-	if err != nil {
-		t.Fatal(err)
-	}
+	executor := realExecutor(t, "")
 	c := config(t, "periodics: [{name: endless, interval: 1h, decoration_config: {grace_period: 100ms}, spec: {containers: [{image: busybox, command: [tail, -f, /dev/null]}]}}]")
 	changed := make(chan string, 1000)
 	p := newPier(t)
@@ -142,6 +134,17 @@ func TestAbortOnARealStore(t *testing.T) {
 	if log := p.log(e.ID); !strings.Contains(log, "Aborted: interrupting the program.") {
 		t.Errorf("log is %q", log)
 	}
+}
+
+// realExecutor runs processes; every source comes from remote.
+func realExecutor(t *testing.T, remote string) *local.Executor {
+	t.Helper()
+	x, err := local.New(local.Options{Dir: filepath.Join(t.TempDir(), "work"), Git: git.NewCache(t.TempDir()),
+		Remote: func(job.Refs) (string, git.Auth) { return remote, git.Auth{} }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
 }
 
 func write(t *testing.T, r *git.Repository, parent, ref string, files map[string]string) string {

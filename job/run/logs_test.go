@@ -1,0 +1,112 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"io"
+	"testing"
+
+	"seaworthy/forge"
+	"seaworthy/job"
+	"seaworthy/job/exectest"
+	"seaworthy/job/result"
+)
+
+func TestJUnitOfTheLog(t *testing.T) {
+	t.Parallel()
+	goTest := "=== RUN   TestKnot\n--- FAIL: TestKnot (0.00s)\nFAIL\nFAIL\tharbour/halyard\t0.01s\n"
+	tests := []struct {
+		name       string
+		annotation string
+		outcome    exectest.Outcome
+		want       int // tests found in the results
+	}{
+		{"asked for", result.GoTest, exectest.Outcome{Log: goTest}, 1},
+		{"not asked for", "", exectest.Outcome{Log: goTest}, 0},
+		{"a log without tests", result.GoTest, exectest.Outcome{Log: "hello\n"}, 0},
+		{"the job wrote its own", result.GoTest, exectest.Outcome{Log: goTest, Artifacts: map[string]string{
+			"junit.xml": `<testsuite><testcase name="a"/><testcase name="b"/></testsuite>`}}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			ctx := context.Background()
+			p := newPier(t)
+			jobs := p.o.Jobs
+			p.o.Jobs = func(ctx context.Context, repo forge.RepoName, sha string) (job.Config, error) {
+				c, err := jobs(ctx, repo, sha)
+				annotated := *c.Presubmits["harbour/halyard"][0]
+				annotated.Annotations = map[string]string{result.JUnitAnnotation: tt.annotation}
+				return job.Config{Presubmits: map[string][]*job.Job{"harbour/halyard": {&annotated}}}, err
+			}
+			p.exec.Script("unit", tt.outcome)
+			if err := p.Execute(ctx, p.start("unit").ID); err != nil {
+				t.Fatal(err)
+			}
+			b, err := result.LoadBuild(ctx, p.bucket, p.only("unit").Path)
+			if err != nil || len(b.Tests) != tt.want {
+				t.Errorf("%d tests, %v; want %d", len(b.Tests), err, tt.want)
+			}
+		})
+	}
+}
+
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	changed := make(chan string, 100)
+	p := newPier(t, func(o *Options) { o.Notify = func(topic string) { changed <- topic } })
+	release := make(chan struct{})
+	p.exec.Script("unit", exectest.Outcome{Log: "one\ntwo\n", Release: release})
+	id := p.start("unit").ID
+	p.wantLog(id, 0, "", 0, true)
+	done := p.background(p.Service, ctx, id)
+	if topic := <-changed; topic != Topic(id) {
+		t.Errorf("notified of %q, want %q", topic, Topic(id))
+	}
+	p.wantLog(id, 0, "one\ntwo\n", 8, true)
+	p.wantLog(id, 4, "two\n", 8, true)
+	p.wantLog(id, -2, "o\n", 8, true)
+	p.wantLog(id, 99, "", 8, true)
+	close(release)
+	if err := await(t, done); err != nil {
+		t.Fatal(err)
+	}
+	p.wantLog(id, 0, "one\ntwo\n\nJob succeeded.\n", 24, false)
+	p.wantLog(id, 8, "\nJob succeeded.\n", 24, false)
+	p.wantLog(id, -1, "\n", 24, false)
+	p.wantLog(id, 99, "", 24, false)
+	if err := p.bucket.Delete(ctx, p.only("unit").Path+"/build-log.txt"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, _, err := p.Logs(ctx, id, 0); !errors.Is(err, ErrNoLog) {
+		t.Errorf("got %v, want %v", err, ErrNoLog)
+	}
+}
+
+func (p *pier) log(id string) string {
+	p.t.Helper()
+	text, _, _ := p.logFrom(id, 0)
+	return text
+}
+
+func (p *pier) logFrom(id string, offset int64) (text string, size int64, live bool) {
+	p.t.Helper()
+	r, size, live, err := p.Logs(context.Background(), id, offset)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	data, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil {
+		p.t.Fatal(err)
+	}
+	return string(data), size, live
+}
+
+func (p *pier) wantLog(id string, offset int64, text string, size int64, live bool) {
+	p.t.Helper()
+	data, n, l := p.logFrom(id, offset)
+	if data != text || n != size || l != live {
+		p.t.Errorf("log from %d is %q of %d, live %t; want %q of %d, live %t", offset, data, n, l, text, size, live)
+	}
+}
