@@ -196,6 +196,8 @@ func (a *App) openFolder(context.Context) error {
 	}
 	a.secrets = secrets{dir: a.dir(secretDir)}
 	a.clones = git.NewCache(a.dir(cacheDir, "git"))
+	// The port of the platform's own forge changes, with every command even.
+	a.clones.Key = func(url string) string { return strings.TrimPrefix(url, a.url) }
 	return nil
 }
 

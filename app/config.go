@@ -20,10 +20,33 @@ import (
 	"seaworthy/release/notes"
 )
 
-// projects remembers configurations by commit, which never change.
+// projects remembers configurations by commit, which never change: neither do
+// the problems of one that cannot be used.
 type projects struct {
 	mu   sync.Mutex
-	seen map[projectKey]Project
+	seen map[projectKey]reading
+}
+
+// reading is what came of reading a commit's configuration.
+type reading struct {
+	project Project
+	err     error // nil, or a strict.Error, wrapped
+}
+
+func (p *projects) get(key projectKey) (reading, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r, ok := p.seen[key]
+	return r, ok
+}
+
+func (p *projects) put(key projectKey, r reading) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen == nil || len(p.seen) >= mostProjects {
+		p.seen = map[projectKey]reading{}
+	}
+	p.seen[key] = r
 }
 
 type projectKey struct {
@@ -35,7 +58,8 @@ type projectKey struct {
 const mostProjects = 1000
 
 // Project returns a repository's configuration at a commit; an empty commit
-// means the tip of its default branch.
+// means the tip of its default branch. What is wrong in its files is a
+// strict.Error, wrapped; a commit that is gone is git.ErrNotFound.
 func (a *App) Project(ctx context.Context, repo forge.RepoName, sha string) (Project, error) {
 	if sha == "" {
 		tip, err := a.defaultTip(ctx, repo)
@@ -44,28 +68,36 @@ func (a *App) Project(ctx context.Context, repo forge.RepoName, sha string) (Pro
 		}
 		sha = tip
 	}
-	key := projectKey{repo, sha}
-	a.projects.mu.Lock()
-	p, ok := a.projects.seen[key]
-	a.projects.mu.Unlock()
-	if ok {
-		return p, nil
+	if r, ok := a.projects.get(projectKey{repo, sha}); ok {
+		return r.project, r.err
 	}
 	clone, err := a.clone(ctx, repo)
 	if err != nil {
 		return Project{}, err
 	}
-	if p, err = ReadProject(ctx, clone, sha, repo); err != nil {
-		return Project{}, fmt.Errorf("the configuration of %s at %s: %w", repo, sha[:min(9, len(sha))], err)
-	}
-	a.projects.mu.Lock()
-	defer a.projects.mu.Unlock()
-	if a.projects.seen == nil || len(a.projects.seen) >= mostProjects {
-		a.projects.seen = map[projectKey]Project{}
-	}
-	a.projects.seen[key] = p
-	return p, nil
+	return a.projectIn(ctx, clone, repo, sha)
 }
+
+// projectIn is Project with an up-to-date clone and a commit in hand.
+func (a *App) projectIn(ctx context.Context, clone *git.Repository, repo forge.RepoName, sha string) (Project, error) {
+	key := projectKey{repo, sha}
+	if r, ok := a.projects.get(key); ok {
+		return r.project, r.err
+	}
+	if _, err := clone.Resolve(ctx, sha); err != nil {
+		return Project{}, fmt.Errorf("the configuration of %s at %s: %w", repo, short(sha), err)
+	}
+	p, err := ReadProject(ctx, clone, sha, repo)
+	if err != nil {
+		err = fmt.Errorf("the configuration of %s at %s: %w", repo, short(sha), err)
+	}
+	if err == nil || broken(err) {
+		a.projects.put(key, reading{p, err})
+	}
+	return p, err
+}
+
+func short(sha string) string { return sha[:min(9, len(sha))] }
 
 func (a *App) defaultTip(ctx context.Context, repo forge.RepoName) (string, error) {
 	r, err := a.Forge.Repo(ctx, repo)
@@ -83,13 +115,13 @@ func (a *App) clone(ctx context.Context, repo forge.RepoName) (*git.Repository, 
 
 // jobs is what job/run asks for.
 func (a *App) jobs(ctx context.Context, repo forge.RepoName, sha string) (job.Config, error) {
-	p, err := a.Project(ctx, repo, sha)
+	p, err := a.standing(ctx, repo, sha)
 	return p.Jobs, err
 }
 
 // policy is what the merge queue asks for.
 func (a *App) policy(ctx context.Context, repo forge.RepoName) (merge.Policy, error) {
-	p, err := a.Project(ctx, repo, "")
+	p, err := a.standing(ctx, repo, "")
 	if errors.Is(err, forge.ErrNotFound) || errors.Is(err, git.ErrNotFound) {
 		return merge.Policy{}, nil // nothing was pushed yet
 	}
@@ -106,7 +138,7 @@ func (a *App) policy(ctx context.Context, repo forge.RepoName) (merge.Policy, er
 
 // requirements is what a change must pass, by the configuration of its base.
 func (a *App) requirements(ctx context.Context, pr forge.PullRequest, baseSHA string) (merge.Requirements, error) {
-	p, err := a.Project(ctx, pr.Repo, baseSHA)
+	p, err := a.standing(ctx, pr.Repo, baseSHA)
 	if err != nil {
 		return merge.Requirements{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"seaworthy/forge"
@@ -140,25 +141,32 @@ func (a *App) hook(ctx context.Context, admin *github.Client, name forge.RepoNam
 	if err != nil {
 		return err
 	}
+	want := forge.Hook{URL: target, Secret: secret, Events: []string{"*"}, Active: true}
 	for _, h := range hooks {
-		if h.URL == target {
+		if h.URL == target && h.Active {
 			return nil
 		}
 	}
-	_, err = admin.CreateHook(ctx, name, forge.Hook{URL: target, Secret: secret, Events: []string{"*"}, Active: true})
-	if err != nil {
-		return err
-	}
-	// A hook to an address this platform had before would never be answered.
+	// A hook to an address this platform had before follows it, together with
+	// what waits to be delivered there.
 	for _, h := range hooks {
-		if !strings.HasSuffix(h.URL, hookPath) {
-			continue // somebody else's
-		}
-		if err := admin.DeleteHook(ctx, name, h.ID); err != nil && !errors.Is(err, forge.ErrNotFound) {
-			return err
+		if strings.HasSuffix(h.URL, hookPath) && sameHost(h.URL, target) {
+			want.ID = h.ID
+			return admin.EditHook(ctx, name, want)
 		}
 	}
-	return nil
+	_, err = admin.CreateHook(ctx, name, want)
+	return err
+}
+
+// sameHost reports whether two addresses are on one machine, whatever the port.
+func sameHost(a, b string) bool {
+	x, err := url.Parse(a)
+	if err != nil {
+		return false
+	}
+	y, err := url.Parse(b)
+	return err == nil && x.Hostname() == y.Hostname()
 }
 
 // hookPath is where webhooks are taken.

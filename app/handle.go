@@ -11,6 +11,8 @@ import (
 
 	"seaworthy/flow"
 	"seaworthy/forge"
+	"seaworthy/git"
+	"seaworthy/job"
 	"seaworthy/job/run"
 	"seaworthy/store/work"
 )
@@ -53,13 +55,35 @@ func (a *App) handleEvent(ctx context.Context, it work.Item) error {
 	if err != nil {
 		return err
 	}
-	for _, handle := range []func(context.Context, forge.Event) error{a.tend, a.Bot.HandleEvent, a.Runs.HandleEvent, a.Queue.HandleEvent} {
-		if err := handle(ctx, event); err != nil {
+	outcome := "handled"
+	for _, handle := range []func(context.Context, forge.Event) error{a.tend, a.inspect, a.Bot.HandleEvent, a.Runs.HandleEvent, a.Queue.HandleEvent} {
+		err := handle(ctx, event)
+		if err == nil {
+			continue
+		}
+		if outcome = a.moot(ctx, event, err); outcome == "" {
 			return fmt.Errorf("handling event %d (%s %s of %s): %w", seq, event.Kind, event.Action, event.Repo, err)
 		}
+		a.o.Log.Info("passing over an event", "event", seq, "why", outcome, "error", err)
+		break
+	}
+	if err := a.Store.MarkHandled(ctx, seq, outcome); err != nil {
+		return err
 	}
 	a.publish(topicChanges)
-	return a.Store.MarkHandled(ctx, seq, "handled")
+	return nil
+}
+
+// moot says why an event that could not be handled need not be, because what
+// it was about is gone; "" when it must be tried again.
+func (a *App) moot(ctx context.Context, e forge.Event, err error) string {
+	if e.Kind == forge.EventPush && errors.Is(err, git.ErrNotFound) {
+		return "the commit is gone"
+	}
+	if _, err := a.Forge.Repo(ctx, e.Repo); errors.Is(err, forge.ErrNotFound) {
+		return "the repository is gone"
+	}
+	return ""
 }
 
 // tend looks after the repository itself: its default branch is protected once
@@ -107,11 +131,21 @@ func (a *App) handleRun(ctx context.Context, it work.Item) error {
 		return work.Discard(fmt.Errorf("reading the id of an execution: %w", err))
 	}
 	err := a.Runs.Execute(ctx, id)
-	if errors.Is(err, run.ErrBusy) {
+	switch {
+	case errors.Is(err, run.ErrBusy):
 		// As many of its kind run as may: no failure, just not yet.
 		return a.work.Enqueue(ctx, runItem(id, time.Second))
+	case errors.Is(err, job.ErrNoExecution):
+		return work.Discard(err)
+	case err != nil:
+		return err
 	}
-	return err
+	e, err := a.Runs.Execution(ctx, id)
+	if err != nil || e.Type != job.Batch {
+		return err
+	}
+	// A batch sets no status whose event would tell the queue.
+	return a.Queue.Sync(ctx, forge.RepoName{Owner: e.Refs.Org, Name: e.Refs.Repo}, e.Refs.BaseRef)
 }
 
 // handlePool looks at every queue, for what no event told of.

@@ -13,6 +13,7 @@ import (
 	"seaworthy/api"
 	"seaworthy/flow"
 	"seaworthy/forge/github"
+	"seaworthy/job"
 	"seaworthy/web"
 )
 
@@ -86,7 +87,11 @@ func (a *App) recover(ctx context.Context) error {
 	}
 	for _, repo := range repos {
 		if err := a.Serve(ctx, repo); err != nil {
-			return err
+			if ctx.Err() != nil {
+				return err
+			}
+			// One repository's trouble must not keep the others from being served.
+			a.o.Log.Error("a repository is not served", "repository", repo.String(), "error", err)
 		}
 	}
 	events, err := a.Store.UnhandledEvents(ctx)
@@ -98,7 +103,7 @@ func (a *App) recover(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := a.Runs.Recover(ctx); err != nil {
+	if err := a.recoverRuns(ctx); err != nil {
 		return err
 	}
 	unfinished, err := a.Releases.Recover(ctx)
@@ -111,6 +116,26 @@ func (a *App) recover(ctx context.Context) error {
 		}
 	}
 	return a.schedule(ctx)
+}
+
+// recoverRuns takes up executions. What cannot be taken up now, because its
+// repository is gone, say, is tried again by the workers.
+func (a *App) recoverRuns(ctx context.Context) error {
+	err := a.Runs.Recover(ctx)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	a.o.Log.Error("taking up what ran when the last process ended", "error", err)
+	left, err := a.Store.Executions(ctx, job.ExecutionFilter{States: []job.State{job.Triggered, job.Pending}})
+	if err != nil {
+		return err
+	}
+	for _, e := range left {
+		if err := a.enqueueRun(ctx, e.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // How often the database is asked whether another process, a command say, has

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -40,6 +41,12 @@ func (a *App) claim(ctx context.Context, attach bool) error {
 	}
 	a.attached, a.url = true, url
 	return nil
+}
+
+// Exists reports whether a folder holds a platform's state.
+func Exists(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "lock"))
+	return err == nil
 }
 
 // leave removes a folder that was made in vain, while it is still claimed.

@@ -70,7 +70,7 @@ func (a *App) openServices(ctx context.Context) error {
 		return err
 	}
 	a.Queue, err = queue.New(queue.Options{
-		Forge: a.Forge, Runner: retests{a}, Recorder: decisions{a.Store}, Switch: pauses{a.Store},
+		Forge: a.Forge, Runner: retests{a}, Batches: batches{a}, Refresh: a.Bot.Refresh, Recorder: decisions{a.Store}, Switch: pauses{a.Store},
 		Contexts: a.requirements, Query: a.policy, Now: a.o.Now, Log: a.o.Log,
 		Notify:    func(forge.RepoName, string) { a.publish(topicChanges) },
 		TargetURL: func(forge.RepoName, string) string { return a.url + "/changes?state=open" },
@@ -169,7 +169,11 @@ func (a *App) tree(ctx context.Context, repo forge.RepoName, sha string) (string
 	if err != nil {
 		return "", err
 	}
-	return clone.ResolveObject(ctx, sha+"^{tree}")
+	tree, err := clone.ResolveObject(ctx, sha+"^{tree}")
+	if errors.Is(err, git.ErrNotFound) {
+		return "", nil // replaced meanwhile; an unknown tree equals no other
+	}
+	return tree, err
 }
 
 // retests lets the merge queue start jobs.
@@ -193,7 +197,7 @@ type tests struct{ a *App }
 // Test implements bot.Runner.
 func (t tests) Test(ctx context.Context, r bot.TestRequest) (bot.TestAnswer, error) {
 	pr := r.PullRequest
-	p, err := t.a.Project(ctx, pr.Repo, pr.Base.SHA)
+	p, err := t.a.standing(ctx, pr.Repo, pr.Base.SHA)
 	if err != nil {
 		return bot.TestAnswer{}, err
 	}

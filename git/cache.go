@@ -22,6 +22,10 @@ func temporaryIndex() (string, func(), error) {
 // Cache keeps one bare mirror per remote address, so that many runs over the
 // same repository cost one clone.
 type Cache struct {
+	// Key names the mirror of an address; the address itself when nil. It is
+	// for a remote whose address changes while it stays the same.
+	Key func(url string) string
+
 	dir   string
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex
@@ -34,7 +38,11 @@ func NewCache(dir string) *Cache { return &Cache{dir: dir, locks: map[string]*sy
 // pull request heads. Callers may read it and add work trees; it is fetched
 // into under a lock, and refs they rely on should be resolved to ids at once.
 func (c *Cache) Repository(ctx context.Context, url string, auth Auth) (*Repository, error) {
-	sum := sha256.Sum256([]byte(url))
+	key := url
+	if c.Key != nil {
+		key = c.Key(url)
+	}
+	sum := sha256.Sum256([]byte(key))
 	dir := filepath.Join(c.dir, hex.EncodeToString(sum[:12])+".git")
 	c.mu.Lock()
 	lock := c.locks[dir]

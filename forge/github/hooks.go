@@ -39,6 +39,21 @@ func (c *Client) CreateHook(ctx context.Context, repo forge.RepoName, h forge.Ho
 	return hook(created), nil
 }
 
+// EditHook gives a webhook, found by its ID, another URL, secret, events and
+// activity. Deliveries that wait go to the new URL on the embedded forge.
+func (c *Client) EditHook(ctx context.Context, repo forge.RepoName, h forge.Hook) error {
+	contentType := "json"
+	_, _, err := c.gh.Repositories.EditHook(ctx, repo.Owner, repo.Name, h.ID, &github.Hook{
+		Config: &github.HookConfig{URL: &h.URL, ContentType: &contentType, Secret: text(h.Secret)},
+		Events: h.Events,
+		Active: &h.Active,
+	})
+	if err != nil {
+		return c.fail(err, "edit webhook %d of %s", h.ID, repo)
+	}
+	return nil
+}
+
 // DeleteHook ends a subscription.
 func (c *Client) DeleteHook(ctx context.Context, repo forge.RepoName, id int64) error {
 	if _, err := c.gh.Repositories.DeleteHook(ctx, repo.Owner, repo.Name, id); err != nil {
