@@ -351,7 +351,7 @@ func (c *call) fileCondition(p string, in fileRequest) (status int, tip, mode st
 	case errors.As(err, &absent) && c.r.Method == http.MethodDelete:
 		return 0, "", "", notFound()
 	case errors.As(err, &absent):
-		return http.StatusCreated, tip, "", nil
+		return http.StatusCreated, tip, "", c.below(tip, p)
 	case err != nil:
 		return 0, "", "", err
 	case have.Type != "blob":
@@ -362,6 +362,22 @@ func (c *call) fileCondition(p string, in fileRequest) (status int, tip, mode st
 		return 0, "", "", fail(http.StatusConflict, "%s does not match %s", p, in.SHA)
 	}
 	return http.StatusOK, tip, have.Mode, nil
+}
+
+// below refuses a path that leads through a file: git would put a folder in
+// its place.
+func (c *call) below(tip, p string) error {
+	for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+		kind, err := c.git().Git(c.ctx(), "cat-file", "-t", tip+":"+dir)
+		if err == nil && strings.TrimSpace(kind) != "tree" {
+			return fail(http.StatusUnprocessableEntity, "%s is a file, so nothing can be below it", dir)
+		}
+		var absent *git.Error
+		if err != nil && !errors.As(err, &absent) {
+			return err
+		}
+	}
+	return nil
 }
 
 // commitEdit commits one edit to a branch, and announces it.

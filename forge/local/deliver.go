@@ -30,7 +30,8 @@ const (
 	hookTimeout   = 10 * time.Second // GitHub's
 	hookBatch     = 64
 	hookParallel  = 4
-	maxHookAnswer = 64 << 10 // how much of an answer is kept
+	maxHookAnswer = 64 << 10           // how much of an answer is kept
+	hookMemory    = 3 * 24 * time.Hour // how long a delivery can be looked at, and sent again
 )
 
 // backOff is how long a failed delivery waits: one second, doubling, up to
@@ -106,6 +107,7 @@ func (f *Forge) Run(ctx context.Context) error {
 	if err := f.settleAll(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
+	var pruned time.Time
 	for ctx.Err() == nil {
 		wait, err := f.deliverDue(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -114,6 +116,12 @@ func (f *Forge) Run(ctx context.Context) error {
 		}
 		if wait == 0 {
 			continue
+		}
+		if now := f.now(); now.Sub(pruned) > time.Hour {
+			pruned = now
+			if err := f.store.Write(ctx, func(q *hosted.Queries) error { return q.ForgetDeliveries(ctx, now.Add(-hookMemory)) }); err != nil && ctx.Err() == nil {
+				f.log.Error("forgetting old deliveries", "error", err)
+			}
 		}
 		f.sender.state.round()
 		t := time.NewTimer(wait)
@@ -256,13 +264,13 @@ func (f *Forge) attempt(ctx context.Context, h hosted.Hook, d *hosted.Delivery) 
 		return fmt.Errorf("failed to connect to host: %w", err)
 	}
 	defer resp.Body.Close()
+	// The status has arrived; an answer that is cut short after it is one.
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxHookAnswer))
+	if err != nil {
+		f.log.Debug("a webhook's answer was cut short", "hook", h.ID, "error", err)
+	}
 	d.ResponseHeaders, d.ResponseBody = flat(resp.Header), string(answer)
 	d.StatusCode, d.Status = resp.StatusCode, http.StatusText(resp.StatusCode)
-	if resp.StatusCode >= 200 && resp.StatusCode <= 299 {
-		d.Status = "OK"
-		return nil // an answer cut short is an answer
-	}
 	return nil
 }
 

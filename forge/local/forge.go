@@ -80,6 +80,9 @@ func New(o Options) (*Forge, error) {
 	if o.RetryHook == nil {
 		o.RetryHook = backOff
 	}
+	if err := sweep(dir); err != nil {
+		return nil, err
+	}
 	s, err := openSealer(filepath.Join(dir, ".key"))
 	if err != nil {
 		return nil, err
@@ -91,6 +94,22 @@ func New(o Options) (*Forge, error) {
 	f.now = func() time.Time { return o.Now().UTC() }
 	f.sender = newSender(o.HTTP, o.AllowRemoteHooks)
 	return f, nil
+}
+
+// sweep removes what a process that was killed was just receiving.
+func sweep(dir string) error {
+	for _, pattern := range []string{".new-*", ".push-*", ".key-*", ".assets/*/.upload-*"} {
+		left, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return fmt.Errorf("sweeping the forge's folder: %w", err)
+		}
+		for _, path := range left {
+			if err := os.RemoveAll(path); err != nil {
+				return fmt.Errorf("sweeping the forge's folder: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // CreateUser adds an account; an admin may do everything everywhere. An

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -54,25 +55,6 @@ func (l *lockedBuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
-}
-
-// clock is a time that moves a second each time somebody looks.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(time.Millisecond)
-	return c.t
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
 }
 
 func openDB(t *testing.T, dir string) *store.DB {
@@ -281,3 +263,5 @@ func wantStatus(t *testing.T, err error, status int, contains string) {
 		t.Fatalf("got %v, want status %d and %q", err, status, contains)
 	}
 }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -97,8 +97,15 @@ func (c *call) mergePull(p hosted.Issue) error {
 		return err
 	}
 	ctx := context.WithoutCancel(c.ctx()) // from here on it lands whole
-	p.MergeSHA, p.MergedBy = sha, c.user.Login
-	if err := c.f.store.Write(ctx, func(q *hosted.Queries) error { return q.UpdateIssue(ctx, p) }); err != nil {
+	err = c.f.store.Write(ctx, func(q *hosted.Queries) error {
+		row, err := q.Issue(ctx, c.repo.ID, p.Number)
+		if err != nil {
+			return err
+		}
+		row.BaseSHA, row.MergeSHA, row.MergedBy = p.BaseSHA, sha, c.user.Login
+		return q.UpdateIssue(ctx, row)
+	})
+	if err != nil {
 		return err
 	}
 	if err := c.git().UpdateRef(ctx, "refs/heads/"+p.Base, sha, p.BaseSHA); err != nil {

@@ -96,39 +96,10 @@ func (c *call) answerPulls(f hosted.IssueFilter) error {
 	return list(c, rows, func(p hosted.Issue) (wirePull, error) { return v.pull(c.ctx(), c.repo, p) })
 }
 
-// commitPulls lists the pull requests that a commit belongs to: open ones that
+// commitPulls lists the pull requests that a commit belongs to: those that
 // have it, and those that landed as it.
 func (c *call) commitPulls(sha string) error {
-	yes := true
-	rows, _, err := c.q.Issues(c.ctx(), hosted.IssueFilter{RepoID: c.repo.ID, Pull: &yes})
-	if err != nil {
-		return err
-	}
-	var in []hosted.Issue
-	for _, p := range rows {
-		ok := p.HeadSHA == sha || p.Merged && p.MergeSHA == sha
-		if !ok {
-			ok, err = c.contains(p, sha)
-			if err != nil {
-				return err
-			}
-		}
-		if ok {
-			in = append(in, p)
-		}
-	}
-	v := c.view()
-	return list(c, slice(c, in), func(p hosted.Issue) (wirePull, error) { return v.pull(c.ctx(), c.repo, p) })
-}
-
-// contains reports whether a commit is one of a pull request's.
-func (c *call) contains(p hosted.Issue, sha string) (bool, error) {
-	inHead, err := c.git().IsAncestor(c.ctx(), sha, p.HeadSHA)
-	if err != nil || !inHead {
-		return false, err
-	}
-	inBase, err := c.git().IsAncestor(c.ctx(), sha, p.BaseSHA)
-	return !inBase, err
+	return c.answerPulls(hosted.IssueFilter{RepoID: c.repo.ID, Commit: sha, Page: c.sqlPage()})
 }
 
 // headRepo finds the repository that a pull request comes from: this one, or a
@@ -258,6 +229,9 @@ func (c *call) openPull(from hosted.Repo, p hosted.Issue) (hosted.Issue, pullSta
 		if added, err = v.q.AddIssue(ctx, p); err != nil {
 			return err
 		}
+		if err := v.q.SetPullCommits(ctx, added, stats.ids); err != nil {
+			return err
+		}
 		return v.emitPull(ctx, c.repo, added, stats, c.user.Login, "opened", nil)
 	})
 	if err != nil {
@@ -280,8 +254,7 @@ func (f *Forge) setPullHead(ctx context.Context, repo, from hosted.Repo, p hoste
 }
 
 // testMerge makes refs/pull/N/merge, what the base branch would be with the
-// pull request merged, unless it is made already. The same two sides give the
-// same commit.
+// pull request merged, unless it is made already.
 func (f *Forge) testMerge(ctx context.Context, repo hosted.Repo, p hosted.Issue) (hosted.Issue, error) {
 	if p.State != stateOpen || p.TestBase == p.BaseSHA && p.TestHead == p.HeadSHA {
 		return p, nil

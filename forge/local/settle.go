@@ -44,6 +44,9 @@ func (f *Forge) settle(ctx context.Context, repo hosted.Repo, actor string) erro
 	if err != nil {
 		return err
 	}
+	if repo, err = f.firstBranch(ctx, repo, moves); err != nil {
+		return err
+	}
 	return f.change(ctx, func(v *view) error {
 		for _, m := range moves {
 			sha := m.after
@@ -67,6 +70,29 @@ func (f *Forge) settle(ctx context.Context, repo hosted.Repo, actor string) erro
 		}
 		return nil
 	})
+}
+
+// firstBranch makes the first branch that is pushed to an empty repository its
+// default branch, if that does not exist.
+func (f *Forge) firstBranch(ctx context.Context, repo hosted.Repo, moves []move) (hosted.Repo, error) {
+	g := f.gitRepo(repo)
+	if _, err := g.Resolve(ctx, "refs/heads/"+repo.DefaultBranch); !errors.Is(err, git.ErrNotFound) {
+		return repo, err
+	}
+	refs, err := g.Refs(ctx, "refs/heads")
+	if err != nil || len(refs) == 0 {
+		return repo, err
+	}
+	for _, m := range moves {
+		if b, ok := m.branch(); ok && m.before == git.ZeroSHA {
+			repo.DefaultBranch = b
+			if _, err := g.Git(ctx, "symbolic-ref", "HEAD", m.ref); err != nil {
+				return repo, err
+			}
+			return repo, f.store.Write(ctx, func(q *hosted.Queries) error { return q.UpdateRepo(ctx, repo) })
+		}
+	}
+	return repo, nil
 }
 
 // moves compares the refs with what was announced.
@@ -267,6 +293,7 @@ type fate struct {
 	merged bool
 	closed bool
 	stats  pullStats
+	landed []string // the commits that a merged one brought to its base
 }
 
 // pullFates finds the open pull requests that the moves concern, and moves
@@ -334,7 +361,11 @@ func (f *Forge) prepareFate(ctx context.Context, moved hosted.Repo, ft *fate) er
 			return err
 		}
 	}
-	ft.stats, err = f.pullStats(ctx, ft.repo, ft.pull)
+	if ft.stats, err = f.pullStats(ctx, ft.repo, ft.pull); err != nil || !ft.merged {
+		return err
+	}
+	landed, err := f.gitRepo(ft.repo).Git(ctx, "rev-list", fmt.Sprintf("--max-count=%d", maxPushCommits), ft.pull.BaseSHA+".."+ft.pull.MergeSHA)
+	ft.landed = strings.Fields(landed)
 	return err
 }
 
@@ -359,6 +390,11 @@ func (v *view) applyFate(ctx context.Context, ft fate, actor string) error {
 	}
 	if err := v.q.UpdateIssue(ctx, p); err != nil {
 		return err
+	}
+	if ft.merged || ft.before != "" {
+		if err := v.q.SetPullCommits(ctx, p, append(ft.landed, ft.stats.ids...)); err != nil {
+			return err
+		}
 	}
 	if ft.before != "" {
 		if err := v.emitPull(ctx, ft.repo, p, ft.stats, actor, "synchronize", map[string]any{"before": ft.before, "after": p.HeadSHA}); err != nil {

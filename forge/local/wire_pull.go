@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"seaworthy/forge"
@@ -68,10 +69,11 @@ type wirePullFull struct {
 
 // pullStats count what a pull request changes.
 type pullStats struct {
-	Commits      int `json:"commits"`
-	Additions    int `json:"additions"`
-	Deletions    int `json:"deletions"`
-	ChangedFiles int `json:"changed_files"`
+	Commits      int      `json:"commits"`
+	Additions    int      `json:"additions"`
+	Deletions    int      `json:"deletions"`
+	ChangedFiles int      `json:"changed_files"`
+	ids          []string // of the commits
 }
 
 func (v *view) pull(ctx context.Context, r hosted.Repo, p hosted.Issue) (wirePull, error) {
@@ -205,9 +207,12 @@ func (f *Forge) pullStats(ctx context.Context, r hosted.Repo, p hosted.Issue) (p
 		return pullStats{}, err
 	}
 	var s pullStats
-	if s.Commits, err = g.CountCommits(ctx, base+".."+p.HeadSHA); err != nil {
+	ids, err := g.Git(ctx, "rev-list", base+".."+p.HeadSHA)
+	if err != nil {
 		return s, err
 	}
+	s.ids = strings.Fields(ids)
+	s.Commits = len(s.ids)
 	out, err := g.Git(ctx, "diff", "--shortstat", base, p.HeadSHA)
 	if err != nil {
 		return s, err

@@ -118,6 +118,11 @@ func (q *Queries) DueDeliveries(ctx context.Context, now time.Time, limit int) (
 	return deliveries.list(ctx, q, "WHERE pending AND due_at <= $1 ORDER BY id LIMIT $2", instant{&now}, limit)
 }
 
+// ForgetDeliveries removes what was delivered, or given up, before a time.
+func (q *Queries) ForgetDeliveries(ctx context.Context, before time.Time) error {
+	return q.exec(ctx, `DELETE FROM hosted_deliveries WHERE NOT pending AND delivered_at < $1`, instant{&before})
+}
+
 // NextDue returns when the earliest pending delivery is due; ErrNotFound if
 // none is pending.
 func (q *Queries) NextDue(ctx context.Context) (time.Time, error) {

@@ -76,6 +76,20 @@ func (q *Queries) SetTestMerge(ctx context.Context, i Issue) error {
 	return q.exec(ctx, `UPDATE hosted_issues SET test_base = $2, test_head = $3, test_sha = $4 WHERE id = $1`, i.ID, i.TestBase, i.TestHead, i.TestSHA)
 }
 
+// SetPullCommits notes which commits a pull request has.
+func (q *Queries) SetPullCommits(ctx context.Context, i Issue, shas []string) error {
+	if err := q.exec(ctx, `DELETE FROM hosted_pull_commits WHERE repo_id = $1 AND number = $2`, i.RepoID, i.Number); err != nil {
+		return fmt.Errorf("forgetting the commits of #%d: %w", i.Number, err)
+	}
+	for _, sha := range shas {
+		err := q.exec(ctx, `INSERT INTO hosted_pull_commits (repo_id, sha, number) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, i.RepoID, sha, i.Number)
+		if err != nil {
+			return fmt.Errorf("noting the commits of #%d: %w", i.Number, err)
+		}
+	}
+	return nil
+}
+
 // OpenPulls lists the open pull requests that come from or go to a branch of a
 // repository.
 func (q *Queries) OpenPulls(ctx context.Context, repoID int64, branch string) ([]Issue, error) {
@@ -97,6 +111,7 @@ type IssueFilter struct {
 	Head       string
 	HeadRepoID int64
 	HeadSHA    string
+	Commit     string // of a pull request
 	Merged     *bool
 	Draft      *bool
 	Text       string // in title or body
@@ -162,6 +177,9 @@ func (f IssueFilter) condition() *condition {
 	}
 	for _, l := range f.Labels {
 		c.and(`id IN (SELECT issue_id FROM hosted_issue_labels x JOIN hosted_labels l ON l.id = x.label_id WHERE lower(l.name) = lower(?))`, l)
+	}
+	if f.Commit != "" {
+		c.and("number IN (SELECT number FROM hosted_pull_commits k WHERE k.repo_id = hosted_issues.repo_id AND k.sha = ?)", f.Commit)
 	}
 	if f.HeadRepoID != 0 {
 		c.and("head_repo_id = ?", f.HeadRepoID)

@@ -91,7 +91,7 @@ func (q *Queries) RemoveRepo(ctx context.Context, id int64) error {
 			return fmt.Errorf("emptying %s: %w", of, err)
 		}
 	}
-	for _, of := range []string{"collaborators", "refs", "protections", "issues", "comments", "reviews", "review_comments", "labels",
+	for _, of := range []string{"collaborators", "refs", "protections", "issues", "pull_commits", "comments", "reviews", "review_comments", "labels",
 		"milestones", "statuses", "check_runs", "assets", "releases", "deliveries", "hooks"} {
 		if err := q.exec(ctx, "DELETE FROM hosted_"+of+" WHERE repo_id = $1", id); err != nil {
 			return fmt.Errorf("emptying %s: %w", of, err)
