@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"seaworthy/app"
@@ -23,7 +21,9 @@ func newBranchCreate(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create BRANCH",
 		Short: "Create a release branch (a rehearsal unless --nomock)",
-		Args:  cobra.ExactArgs(1),
+		Example: `  seaworthy branch create release-1.2
+  seaworthy branch create release-1.2 --commit 0123abc --nomock`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.with(cmd.Context(), func(a *app.App) error {
 				repo, err := f.find(cmd.Context(), a)
@@ -37,15 +37,12 @@ func newBranchCreate(s Streams) *cobra.Command {
 				if err := drive(cmd.Context(), s, a, r.ID, flow.DriveOptions{}); err != nil {
 					return err
 				}
-				if !real {
-					fmt.Fprintln(s.Err, "That was a rehearsal; --nomock creates the branch.")
-				}
-				return nil
+				return sayRehearsed(cmd.Context(), s, a, r.ID, "creates the branch")
 			})
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&commit, "commit", "", "commit to begin at (the default branch's tip if empty)")
+	c.Flags().StringVar(&commit, "commit", "", "`commit` to begin at (the default branch's tip if empty)")
 	c.Flags().BoolVar(&real, "nomock", false, "do it for real")
 	return c
 }

@@ -26,19 +26,21 @@ func newBuild(s Streams) *cobra.Command {
 		Short: "Build this repository's archives and checksums, reproducibly",
 		Long: `Builds what a release of the commit checked out here would hold, into a folder: an archive for each platform,
 SHA256SUMS and SHA512SUMS. The same commit gives the same bytes.`,
+		Example: `  seaworthy build
+  seaworthy build --platform linux/amd64,darwin/arm64 --version v1.2.3 --out /tmp/dist`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.build(cmd.Context(), s) },
 	}
-	c.Flags().StringVar(&f.out, "out", "dist", "folder for the archives")
-	c.Flags().StringVar(&f.version, "version", "", "version to build in, such as v1.2.3 (git describe if empty)")
-	c.Flags().StringSliceVar(&f.platforms, "platform", nil, "OS/ARCH to build for (those of seaworthy.yaml if none)")
+	c.Flags().StringVar(&f.out, "out", "dist", "`folder` for the archives")
+	c.Flags().StringVar(&f.version, "version", "", "`version` to build in, such as v1.2.3 (git describe if empty)")
+	c.Flags().StringSliceVar(&f.platforms, "platform", nil, "`OS/ARCH` to build for (those of seaworthy.yaml if none)")
 	return c
 }
 
 func (f *buildFlags) build(ctx context.Context, s Streams) error {
-	repo, err := git.Open(ctx, ".")
+	repo, err := openRepo(ctx, ".", "change to the one to build")
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	name, err := localName(ctx, repo)
 	if err != nil {

@@ -24,6 +24,9 @@ func newChecksum(s Streams) *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
+			if verify != "" && len(args) > 0 {
+				return usagef("--verify reads the files' names from the list: name no files besides")
+			}
 			if verify != "" {
 				return verifyChecksums(s, alg, verify, dir)
 			}
@@ -46,16 +49,16 @@ func newChecksum(s Streams) *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVar(&algorithm, "algorithm", algorithm, "sha256 or sha512")
-	c.Flags().StringVar(&verify, "verify", "", "list of checksums to verify instead")
-	c.Flags().StringVar(&dir, "dir", "", "folder of the files to verify (that of the list if empty)")
+	c.Flags().StringVar(&algorithm, "algorithm", algorithm, "`name`: sha256 or sha512")
+	c.Flags().StringVar(&verify, "verify", "", "`list` of checksums to verify instead")
+	c.Flags().StringVar(&dir, "dir", "", "`folder` of the files to verify (that of the list if empty)")
 	return c
 }
 
 func measure(file string) (artifact.Artifact, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return artifact.Artifact{}, fmt.Errorf("summing up: %w", err)
+		return artifact.Artifact{}, err
 	}
 	a, err := artifact.Measure(filepath.Base(file), "", f)
 	if err := errors.Join(err, f.Close()); err != nil {

@@ -70,18 +70,36 @@ func exitCode(err error) int {
 	return exitFailure
 }
 
+// report writes one line, or one for each problem of a file.
 func report(w io.Writer, cmd *cobra.Command, err error) {
-	text := err.Error()
 	var verdict verdictError
-	if errors.As(err, &verdict) {
-		fmt.Fprintln(w, text)
-		return
+	var problems strict.Error
+	switch {
+	case errors.As(err, &verdict):
+		fmt.Fprintln(w, oneLine(verdict.text))
+	case errors.As(err, &problems):
+		where, _ := strings.CutSuffix(err.Error(), problems.Error())
+		for _, p := range problems {
+			fmt.Fprintln(w, "seaworthy: "+oneLine(where+p.String()))
+		}
+	default:
+		fmt.Fprintln(w, "seaworthy: "+oneLine(err.Error()))
 	}
-	fmt.Fprintln(w, "seaworthy: "+text)
 	var usage usageError
 	if errors.As(err, &usage) {
 		fmt.Fprintf(w, "See '%s --help'.\n", cmd.CommandPath())
 	}
+}
+
+// oneLine joins the lines of a text, such as several errors or what git said.
+func oneLine(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
 }
 
 func newRoot(s Streams) *cobra.Command {
@@ -93,7 +111,11 @@ signal read for you, and a release cut that is rehearsed, gated and resumable.
 
   seaworthy demo     watch a sample project travel the whole road, in under a minute
   seaworthy init     write a commented seaworthy.yaml for the repository you stand in
-  seaworthy up       serve that repository on this machine, web pages included`,
+  seaworthy up       serve that repository on this machine, web pages included
+
+What is asked for goes to stdout, everything else to stderr. The exit code is
+0 for success, 1 for a failure, 2 for a command line or configuration file that
+must be corrected, and 3 where the answer is no: NO-GO, not mergeable.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -104,12 +126,22 @@ signal read for you, and a release cut that is rehearsed, gated and resumable.
 	root.SetErr(s.Err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(
-		newDemo(s), newUp(s), newInit(s), newDoctor(s), newVersion(s),
-		newJob(s), newRun(s), newPR(s), newOwners(s), newQueue(s),
-		newGrid(s), newRelease(s), newBranch(s), newNotes(s),
-		newBuild(s), newChecksum(s),
-	)
+	groups := []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"To begin:", []*cobra.Command{newDemo(s), newInit(s), newUp(s), newDoctor(s), newVersion(s)}},
+		{"From commit to merge:", []*cobra.Command{newJob(s), newRun(s), newPR(s), newOwners(s), newQueue(s), newGrid(s)}},
+		{"From merge to release:", []*cobra.Command{newBranch(s), newRelease(s), newNotes(s), newBuild(s), newChecksum(s)}},
+	}
+	for _, g := range groups {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			root.AddCommand(c)
+		}
+	}
+	root.SetHelpCommandGroupID(groups[0].title)
 	markUsage(root)
 	return root
 }
@@ -136,6 +168,18 @@ func markUsage(c *cobra.Command) {
 	}
 	for _, sub := range c.Commands() {
 		markUsage(sub)
+	}
+}
+
+// require makes a command insist on flags.
+func require(c *cobra.Command, flags ...string) {
+	c.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		for _, name := range flags {
+			if cmd.Flag(name).Value.String() == "" {
+				return usagef("--%s is needed", name)
+			}
+		}
+		return nil
 	}
 }
 

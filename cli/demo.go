@@ -37,18 +37,24 @@ Every step is real and checked. Afterwards the pages stay up; --once exits inste
 
 With --repo, an existing Git repository is imported with its branches and tags and taken through a rehearsal
 and a real release on the embedded forge. The repository itself is only read.`,
+		Example: `  seaworthy demo
+  seaworthy demo --once --dir /tmp/demo
+  seaworthy demo --repo ~/src/project`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}
-	c.Flags().StringVar(&f.dir, "dir", "", "folder for the platform's state (a temporary one if empty, removed at the end)")
-	c.Flags().StringVar(&f.addr, "addr", "127.0.0.1:0", "address to listen on; port 0 takes a free one")
-	c.Flags().StringVar(&f.repo, "repo", "", "Git repository to take through a release instead of the sample")
+	c.Flags().StringVar(&f.dir, "dir", "", "`folder` for the platform's state (a temporary one if empty, removed at the end)")
+	c.Flags().StringVar(&f.addr, "addr", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
+	c.Flags().StringVar(&f.repo, "repo", "", "`path` of a Git repository to take through a release instead of the sample")
 	c.Flags().BoolVar(&f.once, "once", false, "exit at the end: 0 if every check held")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log everything")
 	return c
 }
 
 func (f *demoFlags) run(ctx context.Context, s Streams) (err error) {
+	if _, err := git.Version(); err != nil {
+		return err
+	}
 	if err := needsGo(); err != nil {
 		return err
 	}
@@ -59,9 +65,9 @@ func (f *demoFlags) run(ctx context.Context, s Streams) (err error) {
 	defer func() { err = errors.Join(err, remove()) }()
 	tell, titles := demo.Tell, demo.Titles()
 	if f.repo != "" {
-		repo, err := git.Open(ctx, f.repo)
+		repo, err := openRepo(ctx, f.repo, "name a Git repository with --repo")
 		if err != nil {
-			return usageError{err}
+			return err
 		}
 		name, err := localName(ctx, repo)
 		if err != nil {

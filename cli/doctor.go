@@ -55,8 +55,8 @@ func newDoctor(s Streams) *cobra.Command {
 		},
 	}
 	out.add(c)
-	c.Flags().StringVar(&dir, "dir", app.DefaultDir, "folder that holds the platform's state")
-	c.Flags().StringVar(&addr, "addr", app.DefaultAddr, "address the platform would listen on")
+	c.Flags().StringVar(&dir, "dir", app.DefaultDir, "`folder` that holds the platform's state")
+	c.Flags().StringVar(&addr, "addr", app.DefaultAddr, "`address` the platform would listen on")
 	return c
 }
 

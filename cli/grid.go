@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -67,7 +69,7 @@ func printTabs(s Streams, out outputFlag, dashboard string, tabs []signal.Tab) e
 		for _, t := range b.Tabs {
 			rows = append(rows, []string{t.Name, string(t.Status), t.Text})
 		}
-		return table(w, "No job has results yet.", []string{"job", "status", ""}, rows)
+		return table(w, "No job has results yet.", []string{"job", "status", "says"}, rows)
 	})
 }
 
@@ -86,6 +88,9 @@ func newGridShow(s Streams) *cobra.Command {
 					return err
 				}
 				g, err := a.Signal.Grid(cmd.Context(), repo, args[0])
+				if errors.Is(err, fs.ErrNotExist) {
+					return fmt.Errorf("%s has no job %q: seaworthy grid summary names them", repo, args[0])
+				}
 				if err != nil {
 					return err
 				}
@@ -95,12 +100,16 @@ func newGridShow(s Streams) *cobra.Command {
 	}
 	f.add(c)
 	out.add(c)
-	c.Flags().IntVar(&columns, "columns", columns, "how many builds to show")
+	c.Flags().IntVar(&columns, "columns", columns, "how `many` builds to show")
 	return c
 }
 
 // drawGrid writes one character for each cell.
 func drawGrid(w io.Writer, g *grid.Grid, columns int) error {
+	if len(g.Rows) == 0 {
+		_, err := fmt.Fprintln(w, "The job has no results yet.")
+		return err
+	}
 	width := 0
 	for _, r := range g.Rows {
 		width = max(width, len([]rune(r.Name)))

@@ -26,9 +26,9 @@ packages, the default branch, the files that belong into an archive. Every line 
 			if len(args) == 1 {
 				folder = args[0]
 			}
-			repo, err := git.Open(cmd.Context(), folder)
+			repo, err := openRepo(cmd.Context(), folder, "run git init first")
 			if err != nil {
-				return usageError{fmt.Errorf("%w; run git init first", err)}
+				return err
 			}
 			top, err := topLevel(cmd, repo)
 			if err != nil {

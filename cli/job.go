@@ -17,14 +17,13 @@ import (
 
 	"seaworthy/app"
 	"seaworthy/forge"
-	"seaworthy/git"
 	"seaworthy/job"
 	"seaworthy/strict"
 )
 
 func newJob(s Streams) *cobra.Command {
-	c := &cobra.Command{Use: "job", Short: "Job configuration: what there is, and what a change would run"}
-	c.AddCommand(newJobList(s), newJobShow(s), newJobCheck(s), newJobPlan(s))
+	c := &cobra.Command{Use: "job", Short: "Jobs: what is configured, what a change would run, and one run here"}
+	c.AddCommand(newJobList(s), newJobShow(s), newJobCheck(s), newJobPlan(s), newJobRun(s))
 	return c
 }
 
@@ -36,19 +35,25 @@ type jobSource struct {
 }
 
 func (j *jobSource) add(c *cobra.Command) {
-	c.Flags().StringVar(&j.folder, "jobs", "", "file or folder of Prow job files (the repository's own jobs if empty)")
-	c.Flags().StringVar(&j.repo, "repo", "", "OWNER/NAME that the repository's own jobs belong to (local/FOLDER if empty)")
+	c.Flags().StringVar(&j.folder, "jobs", "", "`path` of a Prow job file or a folder of them (the repository's own jobs if empty)")
+	c.Flags().StringVar(&j.repo, "repo", "", "`OWNER/NAME` of the repository (what seaworthy up would call it if empty)")
 }
 
-func (j *jobSource) name() (forge.RepoName, error) {
+// name is the repository that is meant, which one need not stand in when the
+// jobs come from elsewhere.
+func (j *jobSource) name(ctx context.Context) (forge.RepoName, error) {
 	if j.repo != "" {
-		return forge.ParseRepoName(j.repo)
+		name, err := forge.ParseRepoName(j.repo)
+		if err != nil {
+			err = usageError{fmt.Errorf("--repo: %w", err)}
+		}
+		return name, err
 	}
-	folder, err := filepath.Abs(".")
+	repo, err := openRepo(ctx, ".", "stand in one or say whose jobs are meant with --repo")
 	if err != nil {
-		return forge.RepoName{}, fmt.Errorf("finding the folder's name: %w", err)
+		return forge.RepoName{}, err
 	}
-	return forge.ParseRepoName("local/" + filepath.Base(folder))
+	return localName(ctx, repo)
 }
 
 // load returns the jobs and every problem found on the way.
@@ -56,13 +61,13 @@ func (j *jobSource) load(ctx context.Context) (job.Config, []job.Problem, error)
 	if j.folder != "" {
 		return loadTree(j.folder)
 	}
-	name, err := j.name()
+	repo, err := openRepo(ctx, ".", "stand in one or name job files with --jobs")
 	if err != nil {
-		return job.Config{}, nil, usageError{err}
+		return job.Config{}, nil, err
 	}
-	repo, err := git.Open(ctx, ".")
+	name, err := j.name(ctx)
 	if err != nil {
-		return job.Config{}, nil, usageError{fmt.Errorf("%w; stand in a repository or name job files with --jobs", err)}
+		return job.Config{}, nil, err
 	}
 	p, err := app.ReadProject(ctx, repo, "", name)
 	var problems strict.Error
@@ -226,6 +231,10 @@ func newJobList(s Streams) *cobra.Command {
 	return c
 }
 
+func noJob(name string) error {
+	return fmt.Errorf("there is no job %q: seaworthy job list names them", name)
+}
+
 func newJobShow(s Streams) *cobra.Command {
 	var source jobSource
 	out := outputFlag{format: "yaml"}
@@ -240,7 +249,7 @@ func newJobShow(s Streams) *cobra.Command {
 			}
 			found := config.Find(args[0])
 			if len(found) == 0 {
-				return fmt.Errorf("there is no job %q; seaworthy job list names them", args[0])
+				return noJob(args[0])
 			}
 			type shown struct {
 				Type     job.Type `json:"type"`
@@ -259,8 +268,6 @@ func newJobShow(s Streams) *cobra.Command {
 	}
 	source.add(c)
 	out.add(c)
-	c.Flags().Lookup("output").DefValue = "yaml"
-	out.format = "yaml"
 	return c
 }
 
@@ -281,18 +288,22 @@ func newJobPlan(s Streams) *cobra.Command {
 		Long: `Says which presubmits a pull request from HEAD into the base branch would run. The changed files are those
 between the two, or the ones given. With --push, the postsubmits of a push to a branch or tag; with
 --periodics, what the clock starts in a span of time.`,
+		Example: `  seaworthy job plan --base main
+  seaworthy job plan --changed docs/units.md,go.mod
+  seaworthy job plan --push v1.2.3
+  seaworthy job plan --periodics --from 2026-11-23T00:00:00Z --until 2026-11-30T00:00:00Z`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}
 	f.source.add(c)
 	f.out.add(c)
-	c.Flags().StringVar(&f.base, "base", "main", "branch the change goes to")
-	c.Flags().StringVar(&f.head, "head", "HEAD", "commit of the change")
-	c.Flags().StringVar(&f.push, "push", "", "plan the postsubmits of a push to this branch or tag instead")
-	c.Flags().StringSliceVar(&f.changed, "changed", nil, "changed files, instead of asking git")
+	c.Flags().StringVar(&f.base, "base", "main", "`branch` the change goes to")
+	c.Flags().StringVar(&f.head, "head", "HEAD", "`commit` of the change")
+	c.Flags().StringVar(&f.push, "push", "", "plan the postsubmits of a push to this `branch` or tag instead")
+	c.Flags().StringSliceVar(&f.changed, "changed", nil, "changed `files`, instead of asking git")
 	c.Flags().BoolVar(&f.periodics, "periodics", false, "plan the periodics of a span of time instead")
-	c.Flags().StringVar(&f.from, "from", "", "start of the span, RFC 3339 (now if empty)")
-	c.Flags().StringVar(&f.until, "until", "", "end of the span, RFC 3339 (a day later if empty)")
+	c.Flags().StringVar(&f.from, "from", "", "start of the span, a `time` as in RFC 3339 (now if empty)")
+	c.Flags().StringVar(&f.until, "until", "", "end of the span, a `time` as in RFC 3339 (a day later if empty)")
 	return c
 }
 
@@ -304,9 +315,9 @@ func (f *planFlags) run(ctx context.Context, s Streams) error {
 	if f.periodics {
 		return f.clock(s, config)
 	}
-	name, err := f.source.name()
+	name, err := f.source.name(ctx)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	var plan job.Plan
 	if f.push != "" {
@@ -345,7 +356,7 @@ func (f *planFlags) files(ctx context.Context) job.Changed {
 		if f.changed != nil {
 			return f.changed, nil
 		}
-		repo, err := git.Open(ctx, ".")
+		repo, err := openRepo(ctx, ".", "name the changed files with --changed")
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"seaworthy/forge"
+	"seaworthy/app"
 	"seaworthy/git"
 	"seaworthy/release/notes"
 )
@@ -26,7 +27,9 @@ func newNotesCheck(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Say whether a pull request's description has a release note (- reads stdin)",
-		Args:  cobra.ExactArgs(1),
+		Long: `Reads a description the way the platform does and says what it found: note, none, missing or invalid. The exit
+code is 3 if the description needs to be completed.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := readInput(s, args[0])
 			if err != nil {
@@ -44,7 +47,7 @@ func newNotesCheck(s Streams) *cobra.Command {
 		},
 	}
 	out.add(c)
-	c.Flags().StringSliceVar(&labels, "label", nil, "labels of the pull request")
+	c.Flags().StringSliceVar(&labels, "label", nil, "`labels` of the pull request")
 	return c
 }
 
@@ -71,10 +74,9 @@ func readInput(s Streams, name string) ([]byte, error) {
 }
 
 type notesFlags struct {
-	platform
+	change
 	out      outputFlag
 	from, to string
-	repo     string
 	offline  bool
 }
 
@@ -85,34 +87,45 @@ func newNotesGenerate(s Streams) *cobra.Command {
 		Short: "Generate the release notes between two points of this repository's history",
 		Long: `Walks the first parents between two commits, finds the pull request each came through, and takes its note.
 With --offline no forge is asked: the notes are the subjects of the commits, and say so.`,
+		Example: `  seaworthy notes generate --from v1.1.0 --to v1.2.0
+  seaworthy notes generate --from v1.1.0 --offline`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.generate(cmd.Context(), s) },
 	}
-	f.platform.add(c)
+	f.change.add(c)
 	f.out.add(c)
-	c.Flags().StringVar(&f.from, "from", "", "tag or commit the notes begin after (all of the history if empty)")
-	c.Flags().StringVar(&f.to, "to", "HEAD", "tag or commit the notes end with")
-	c.Flags().StringVar(&f.repo, "repo", "", "OWNER/NAME on the forge")
+	c.Flags().StringVar(&f.from, "from", "", "tag or `commit` the notes begin after (all of the history if empty)")
+	c.Flags().StringVar(&f.to, "to", "HEAD", "tag or `commit` the notes end with")
 	c.Flags().BoolVar(&f.offline, "offline", false, "ask no forge; use the commits' subjects")
 	return c
 }
 
 func (f *notesFlags) generate(ctx context.Context, s Streams) error {
-	repo, err := git.Open(ctx, ".")
+	repo, err := openRepo(ctx, ".", "change to the one the notes are about")
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	o := notes.Options{Git: repo, From: f.from, To: f.to}
 	if !f.offline {
-		if o.Repo, err = forge.ParseRepoName(f.repo); err != nil {
-			return usageError{fmt.Errorf("--repo: %w (or ask no forge with --offline)", err)}
+		return f.with(ctx, func(a *app.App) error {
+			o.Forge = a.Forge
+			if o.Repo, err = f.find(ctx, a); err != nil {
+				return err
+			}
+			return f.write(ctx, s, o)
+		})
+	}
+	return f.write(ctx, s, o)
+}
+
+func (f *notesFlags) write(ctx context.Context, s Streams, o notes.Options) error {
+	for _, rev := range []string{f.from, f.to} {
+		if rev == "" {
+			continue
 		}
-		a, err := f.open(ctx)
-		if err != nil {
-			return err
+		if _, err := o.Git.Resolve(ctx, rev); errors.Is(err, git.ErrNotFound) {
+			return usagef("there is no tag or commit %s in this repository", rev)
 		}
-		defer a.Close()
-		o.Forge = a.Forge
 	}
 	n, err := notes.Generate(ctx, o)
 	if err != nil {

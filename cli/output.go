@@ -2,8 +2,10 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -11,18 +13,35 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// outputFlag is -o on everything that lists or shows.
+// outputFlag is -o on everything that lists or shows. An unknown format is told
+// of before the command does anything.
 type outputFlag struct{ format string }
 
 func (o *outputFlag) add(c *cobra.Command) {
-	c.Flags().StringVarP(&o.format, "output", "o", "table", "how to print: table, json or yaml")
+	if o.format == "" {
+		o.format = "table"
+	}
+	c.Flags().VarP(o, "output", "o", "how to print: table, json or yaml")
+}
+
+// String implements pflag.Value.
+func (o *outputFlag) String() string { return o.format }
+
+// Type implements pflag.Value.
+func (o *outputFlag) Type() string { return "format" }
+
+// Set implements pflag.Value.
+func (o *outputFlag) Set(format string) error {
+	if !slices.Contains([]string{"table", "json", "yaml"}, format) {
+		return errors.New("write table, json or yaml")
+	}
+	o.format = format
+	return nil
 }
 
 // print writes v as JSON or YAML, or calls table for people.
 func (o *outputFlag) print(w io.Writer, v any, table func(io.Writer) error) error {
 	switch o.format {
-	case "table", "":
-		return table(w)
 	case "json":
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
@@ -36,7 +55,7 @@ func (o *outputFlag) print(w io.Writer, v any, table func(io.Writer) error) erro
 		_, err = w.Write(text)
 		return err
 	}
-	return usagef("unknown output %q: write table, json or yaml", o.format)
+	return table(w)
 }
 
 // table aligns columns. Rows are tab-free; an empty table prints what instead.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,9 +42,9 @@ func newOwnersExplain(s Streams) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error { return f.explain(s, args) },
 	}
 	f.out.add(c)
-	c.Flags().StringVar(&f.dir, "dir", ".", "folder of the repository")
-	c.Flags().StringVar(&f.author, "author", "", "login of the change's author")
-	c.Flags().StringSliceVar(&f.approvedBy, "approved-by", nil, "logins that have approved")
+	c.Flags().StringVar(&f.dir, "dir", ".", "`folder` of the repository")
+	c.Flags().StringVar(&f.author, "author", "", "`login` of the change's author")
+	c.Flags().StringSliceVar(&f.approvedBy, "approved-by", nil, "`logins` that have approved")
 	return c
 }
 
@@ -73,7 +74,11 @@ func (f *ownersFlags) explain(s Streams, paths []string) error {
 		Suggested []string `json:"suggested"`
 	}{result.Approved, []file{}, nonNil(result.Suggested)}
 	for _, a := range result.Files {
-		shown.Files = append(shown.Files, file{a.Path, filepath.ToSlash(filepath.Join(a.OwnersDir, "OWNERS")), nonNil(a.Approvers), nonNil(a.ApprovedBy)})
+		by := path.Join(a.OwnersDir, "OWNERS")
+		if files[by] == nil {
+			by = "" // there is none
+		}
+		shown.Files = append(shown.Files, file{a.Path, by, nonNil(a.Approvers), nonNil(a.ApprovedBy)})
 	}
 	return f.out.print(s.Out, shown, func(w io.Writer) error {
 		var rows [][]string

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -26,16 +27,27 @@ type platform struct {
 }
 
 func (p *platform) add(c *cobra.Command) {
-	c.Flags().StringVar(&p.dir, "dir", app.DefaultDir, "folder that holds the platform's state")
-	c.Flags().StringVar(&p.database, "database", os.Getenv("SEAWORTHY_DATABASE"), "sqlite: or postgres: URL (a file in the folder if empty) [$SEAWORTHY_DATABASE]")
+	c.Flags().StringVar(&p.dir, "dir", app.DefaultDir, "`folder` that holds the platform's state")
+	c.Flags().StringVar(&p.database, "database", "", "sqlite: or postgres: `URL` ($SEAWORTHY_DATABASE, or a file in the folder)")
 }
 
-// open attaches to the platform for one command.
-func (p *platform) open(ctx context.Context) (*app.App, error) {
-	if _, err := os.Stat(p.dir); err != nil {
-		return nil, usageError{fmt.Errorf("there is no platform in %s: start one with seaworthy up, or name its folder with --dir", p.dir)}
+// options are those of the platform, the database as the environment has it if
+// no flag says otherwise: it may hold a password, which help must not show.
+func (p *platform) options() app.Options {
+	o := app.Options{Dir: p.dir, Database: p.database, Version: version}
+	if o.Database == "" {
+		o.Database = os.Getenv("SEAWORTHY_DATABASE")
 	}
-	return app.Attach(ctx, app.Options{Dir: p.dir, Database: p.database, Version: version})
+	return o
+}
+
+// open attaches to the platform for one command. A folder that holds none is
+// left as it is.
+func (p *platform) open(ctx context.Context) (*app.App, error) {
+	if !app.Exists(p.dir) {
+		return nil, usagef("there is no platform in %s: start one with seaworthy up, or name its folder with --dir", p.dir)
+	}
+	return app.Attach(ctx, p.options())
 }
 
 // with opens the platform, calls f and closes it again.
@@ -56,32 +68,54 @@ func (p *platform) with(ctx context.Context, f func(*app.App) error) (err error)
 type repoFlag struct{ name string }
 
 func (r *repoFlag) add(c *cobra.Command) {
-	c.Flags().StringVar(&r.name, "repo", "", "OWNER/NAME (the only one served if empty)")
+	c.Flags().StringVar(&r.name, "repo", "", "`OWNER/NAME` (needed if several repositories are served)")
 }
 
 func (r *repoFlag) find(ctx context.Context, a *app.App) (forge.RepoName, error) {
+	var wanted forge.RepoName
 	if r.name != "" {
-		name, err := forge.ParseRepoName(r.name)
-		if err != nil {
-			return name, usageError{err}
+		var err error
+		if wanted, err = forge.ParseRepoName(r.name); err != nil {
+			return wanted, usageError{fmt.Errorf("--repo: %w", err)}
 		}
-		return name, nil
 	}
 	all, err := a.Repos(ctx)
 	if err != nil {
 		return forge.RepoName{}, err
 	}
-	switch len(all) {
-	case 0:
-		return forge.RepoName{}, usagef("no repository is served; run seaworthy up in one")
-	case 1:
-		return all[0], nil
-	}
 	var names []string
 	for _, n := range all {
+		if r.name != "" && strings.EqualFold(n.String(), wanted.String()) || r.name == "" && len(all) == 1 {
+			return n, nil
+		}
 		names = append(names, n.String())
 	}
-	return forge.RepoName{}, usagef("several repositories are served; choose with --repo: %s", strings.Join(names, ", "))
+	switch {
+	case len(all) == 0:
+		return forge.RepoName{}, usagef("no repository is served: run seaworthy up in one")
+	case r.name != "":
+		return forge.RepoName{}, usagef("--repo: %s is not served; these are: %s", wanted, strings.Join(names, ", "))
+	}
+	return forge.RepoName{}, usagef("several repositories are served: choose with --repo among %s", strings.Join(names, ", "))
+}
+
+// openRepo opens the repository that a folder lies in. otherwise says what to
+// do where there is none.
+func openRepo(ctx context.Context, folder, otherwise string) (*git.Repository, error) {
+	if i, err := os.Stat(folder); err != nil || !i.IsDir() {
+		return nil, usagef("%s is not a folder", folder)
+	}
+	repo, err := git.Open(ctx, folder)
+	var failed *git.Error
+	switch {
+	case errors.As(err, &failed) && folder == ".":
+		return nil, usagef("this folder is not in a Git repository: %s", otherwise)
+	case errors.As(err, &failed):
+		return nil, usagef("%s is not in a Git repository: %s", folder, otherwise)
+	case errors.Is(err, git.ErrMissing):
+		_, err = git.Version()
+	}
+	return repo, err
 }
 
 // me is who a command acts as in journals.
@@ -92,13 +126,34 @@ func me() string {
 	return app.AdminLogin
 }
 
-// actor is the account on the forge that a command acts as.
-func actor(ctx context.Context, a *app.App) (string, error) {
+// account is the forge as somebody sees it.
+type account interface {
+	User(ctx context.Context) (forge.User, error)
+	Repo(ctx context.Context, repo forge.RepoName) (forge.Repo, error)
+	Branch(ctx context.Context, repo forge.RepoName, name string) (forge.Branch, error)
+	CreatePullRequest(ctx context.Context, repo forge.RepoName, n forge.NewPullRequest) (forge.PullRequest, error)
+	CreateComment(ctx context.Context, repo forge.RepoName, number int, body string) (forge.Comment, error)
+}
+
+// person is the forge as the account that a command acts as: that of the token
+// in SEAWORTHY_TOKEN, else the administrator, whose token is in the folder.
+func person(a *app.App) (account, error) {
 	token := os.Getenv("SEAWORTHY_TOKEN")
 	if token == "" {
+		var err error
+		if token, err = a.AdminToken(); err != nil {
+			return nil, err
+		}
+	}
+	return a.Client(token)
+}
+
+// actor is the login of that account.
+func actor(ctx context.Context, a *app.App) (string, error) {
+	if os.Getenv("SEAWORTHY_TOKEN") == "" {
 		return app.AdminLogin, nil
 	}
-	client, err := a.Client(token)
+	client, err := person(a)
 	if err != nil {
 		return "", err
 	}

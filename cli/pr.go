@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,11 +35,18 @@ func (f *change) add(c *cobra.Command) {
 // on opens the platform and finds the pull request's repository and number.
 func (f *change) on(ctx context.Context, number string, do func(*app.App, forge.RepoName, int) error) error {
 	n, err := strconv.Atoi(strings.TrimPrefix(number, "#"))
-	if err != nil {
-		return usagef("%q is not the number of a pull request", number)
+	if err != nil || n < 1 {
+		return usagef("%q is not the number of a pull request: write it as 7 or #7", number)
 	}
 	return f.with(ctx, func(a *app.App) error {
 		repo, err := f.find(ctx, a)
+		if err != nil {
+			return err
+		}
+		_, err = a.Forge.PullRequest(ctx, repo, n)
+		if errors.Is(err, forge.ErrNotFound) {
+			return fmt.Errorf("there is no pull request #%d in %s: seaworthy pr list names them", n, repo)
+		}
 		if err != nil {
 			return err
 		}
@@ -76,6 +85,9 @@ func newPRList(s Streams) *cobra.Command {
 		Short: "List pull requests",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !slices.Contains([]string{"open", "closed", "all"}, filter.State) {
+				return usagef("--state %s: write open, closed or all", filter.State)
+			}
 			return f.with(cmd.Context(), func(a *app.App) error {
 				repo, err := f.find(cmd.Context(), a)
 				if err != nil {
@@ -94,15 +106,15 @@ func newPRList(s Streams) *cobra.Command {
 					for _, p := range shown {
 						rows = append(rows, []string{fmt.Sprintf("#%d", p.Number), p.State, p.Author, p.Title, strings.Join(p.Labels, " ")})
 					}
-					return table(w, "There are no such pull requests.", []string{"", "state", "author", "title", "labels"}, rows)
+					return table(w, "There are no such pull requests.", []string{"number", "state", "author", "title", "labels"}, rows)
 				})
 			})
 		},
 	}
 	f.add(c)
 	out.add(c)
-	c.Flags().StringVar(&filter.State, "state", "open", "open, closed or all")
-	c.Flags().StringVar(&filter.Base, "base", "", "only into this branch")
+	c.Flags().StringVar(&filter.State, "state", "open", "`which` ones: open, closed or all")
+	c.Flags().StringVar(&filter.Base, "base", "", "only into this `branch`")
 	return c
 }
 
@@ -136,13 +148,16 @@ func newPRShow(s Streams) *cobra.Command {
 					shown.Checks = append(shown.Checks, check{c.Context, string(c.State), c.Description})
 				}
 				return out.print(s.Out, shown, func(w io.Writer) error {
-					fmt.Fprintf(w, "#%d %s (%s)\n%s wants %s in %s; labels: %s\n%s\n\n", p.Number, p.Title, shown.State, p.Author,
-						p.Head.Branch, p.Base.Branch, strings.Join(shown.Labels, " "), p.HTMLURL)
+					fmt.Fprintf(w, "#%d %s (%s)\n%s wants %s in %s\n", p.Number, p.Title, shown.State, p.Author, p.Head.Branch, p.Base.Branch)
+					if len(shown.Labels) > 0 {
+						fmt.Fprintf(w, "labels %s\n", strings.Join(shown.Labels, " "))
+					}
+					fmt.Fprintf(w, "%s\n\n", p.HTMLURL)
 					var rows [][]string
 					for _, c := range shown.Checks {
 						rows = append(rows, []string{c.Context, c.State, c.Says})
 					}
-					return table(w, "Nothing has been checked yet.", []string{"check", "state", ""}, rows)
+					return table(w, "Nothing has been checked yet.", []string{"check", "state", "says"}, rows)
 				})
 			})
 		},
@@ -158,65 +173,73 @@ func newPRCreate(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Propose a pushed branch as a pull request",
-		Args:  cobra.NoArgs,
+		Long: `Proposes a branch that was pushed, as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as
+the administrator.`,
+		Args: cobra.NoArgs,
+		Example: `  git push http://127.0.0.1:7070/local/project.git fix-tides
+  seaworthy pr create --head fix-tides --title "Read the tide tables right"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd.Context(), func(a *app.App) error {
-				repo, err := f.find(cmd.Context(), a)
-				if err != nil {
-					return err
-				}
-				token, err := a.AdminToken()
-				if err != nil {
-					return err
-				}
-				client, err := a.Client(token)
-				if err != nil {
-					return err
-				}
-				if n.Base == "" {
-					r, err := client.Repo(cmd.Context(), repo)
-					if err != nil {
-						return err
-					}
-					n.Base = r.DefaultBranch
-				}
-				p, err := client.CreatePullRequest(cmd.Context(), repo, n)
-				if err != nil {
-					return err
-				}
-				_, err = fmt.Fprintf(s.Out, "#%d %s\n", p.Number, p.HTMLURL)
-				return err
-			})
+			return f.with(cmd.Context(), func(a *app.App) error { return f.propose(cmd.Context(), s, a, n) })
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&n.Title, "title", "", "title")
-	c.Flags().StringVar(&n.Body, "body", "", "description")
-	c.Flags().StringVar(&n.Head, "head", "", "branch to merge")
-	c.Flags().StringVar(&n.Base, "base", "", "branch to merge into (the default branch if empty)")
+	c.Flags().StringVar(&n.Title, "title", "", "`text` of the title")
+	c.Flags().StringVar(&n.Body, "body", "", "`text` of the description")
+	c.Flags().StringVar(&n.Head, "head", "", "`branch` to merge")
+	c.Flags().StringVar(&n.Base, "base", "", "`branch` to merge into (the default branch if empty)")
 	c.Flags().BoolVar(&n.Draft, "draft", false, "as a draft")
-	for _, name := range []string{"title", "head"} {
-		if err := c.MarkFlagRequired(name); err != nil {
-			c.RunE = func(*cobra.Command, []string) error { return err }
+	require(c, "head", "title")
+	return c
+}
+
+// propose creates a pull request as the account the command acts as.
+func (f *change) propose(ctx context.Context, s Streams, a *app.App, n forge.NewPullRequest) error {
+	repo, err := f.find(ctx, a)
+	if err != nil {
+		return err
+	}
+	client, err := person(a)
+	if err != nil {
+		return err
+	}
+	if n.Base == "" {
+		r, err := client.Repo(ctx, repo)
+		if err != nil {
+			return err
+		}
+		n.Base = r.DefaultBranch
+	}
+	for _, branch := range []string{n.Head, n.Base} {
+		if strings.Contains(branch, ":") { // in another repository
+			continue
+		}
+		if _, err := client.Branch(ctx, repo, branch); errors.Is(err, forge.ErrNotFound) {
+			return fmt.Errorf("%s has no branch %s: push it to %s first", repo, branch, a.GitURL(repo))
+		} else if err != nil {
+			return err
 		}
 	}
-	return c
+	p, err := client.CreatePullRequest(ctx, repo, n)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.Out, "#%d %s\n", p.Number, p.HTMLURL)
+	return err
 }
 
 func newPRComment(s Streams) *cobra.Command {
 	var f change
 	c := &cobra.Command{
-		Use:     "comment NUMBER TEXT",
-		Short:   "Comment on a pull request; lines that begin with / are commands",
-		Example: "  seaworthy pr comment 7 /lgtm",
-		Args:    cobra.ExactArgs(2),
+		Use:   "comment NUMBER TEXT",
+		Short: "Comment on a pull request; lines that begin with / are commands",
+		Long: `Comments as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as the administrator.
+Lines that begin with / are commands to the platform, such as /lgtm, /approve, /hold and /retest.`,
+		Example: `  seaworthy pr comment 7 "Reads well."
+  seaworthy pr comment 7 /lgtm`,
+		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.on(cmd.Context(), args[0], func(a *app.App, repo forge.RepoName, n int) error {
-				token, err := a.AdminToken()
-				if err != nil {
-					return err
-				}
-				client, err := a.Client(token)
+				client, err := person(a)
 				if err != nil {
 					return err
 				}

@@ -114,7 +114,7 @@ func newQueuePause(s Streams) *cobra.Command {
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&why, "why", "paused by hand", "reason that people are shown")
+	c.Flags().StringVar(&why, "why", "paused by hand", "`reason` that people are shown")
 	return c
 }
 

@@ -38,9 +38,9 @@ type stageFlags struct {
 
 func (f *stageFlags) add(c *cobra.Command) {
 	f.change.add(c)
-	c.Flags().StringVar(&f.branch, "branch", "", "branch to release from (the default branch if empty)")
-	c.Flags().StringVar(&f.kind, "type", "official", "alpha, beta, rc or official")
-	c.Flags().StringVar(&f.commit, "commit", "", "commit to release (the branch's tip if empty)")
+	c.Flags().StringVar(&f.branch, "branch", "", "`branch` to release from (the default branch if empty)")
+	c.Flags().StringVar(&f.kind, "type", "official", "`kind` of release: alpha, beta, rc or official")
+	c.Flags().StringVar(&f.commit, "commit", "", "`commit` to release (the branch's tip if empty)")
 }
 
 func (f *stageFlags) request(ctx context.Context, a *app.App) (cut.StageRequest, error) {
@@ -58,10 +58,15 @@ func (f *stageFlags) request(ctx context.Context, a *app.App) (cut.StageRequest,
 func newReleasePlan(s Streams) *cobra.Command {
 	var f stageFlags
 	var out outputFlag
+	var only bool
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Say what the next release of a branch would be, and whether it may go",
-		Args:  cobra.NoArgs,
+		Long: `Says which version the next release of a branch would be, what it would be made of, and whether the gates let it
+go. Nothing is changed. The exit code is 3 for NO-GO, and where the rules refuse such a release.`,
+		Example: `  seaworthy release plan --branch release-1.2
+  seaworthy release plan --type rc --versions-only -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.with(cmd.Context(), func(a *app.App) error {
 				r, err := f.request(cmd.Context(), a)
@@ -70,7 +75,10 @@ func newReleasePlan(s Streams) *cobra.Command {
 				}
 				p, err := a.Releases.Plan(cmd.Context(), r)
 				if err != nil {
-					return refusal(err)
+					return refuse(s, out, err)
+				}
+				if only {
+					return printVersions(s, out, p)
 				}
 				v, err := a.Releases.Verdict(cmd.Context(), p)
 				if err != nil {
@@ -82,7 +90,44 @@ func newReleasePlan(s Streams) *cobra.Command {
 	}
 	f.add(c)
 	out.add(c)
+	c.Flags().BoolVar(&only, "versions-only", false, "print the versions and judge nothing")
 	return c
+}
+
+// refuse turns a no of the rules into a verdict, which is printed as data, too,
+// where data was asked for.
+func refuse(s Streams, out outputFlag, err error) error {
+	said := refusal(err)
+	var no verdictError
+	if !errors.As(said, &no) {
+		return err
+	}
+	shown := struct {
+		Error string `json:"error"`
+	}{err.Error()}
+	if perr := out.print(s.Out, shown, func(io.Writer) error { return nil }); perr != nil {
+		return perr
+	}
+	return said
+}
+
+func versionsOf(p cut.Plan) []string {
+	versions := []string{}
+	for _, v := range p.Versions {
+		versions = append(versions, v.String())
+	}
+	return versions
+}
+
+func printVersions(s Streams, out outputFlag, p cut.Plan) error {
+	shown := struct {
+		Versions     []string `json:"versions"`
+		CreateBranch bool     `json:"create_branch"`
+	}{versionsOf(p), p.CreateBranch}
+	return out.print(s.Out, shown, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, strings.Join(shown.Versions, "\n"))
+		return err
+	})
 }
 
 // refusal turns a no of the rules into a verdict.
@@ -96,10 +141,7 @@ func refusal(err error) error {
 }
 
 func printPlan(s Streams, out outputFlag, p cut.Plan, v release.Verdict) error {
-	versions := []string{}
-	for _, version := range p.Versions {
-		versions = append(versions, version.String())
-	}
+	versions := versionsOf(p)
 	shown := struct {
 		Versions     []string        `json:"versions"`
 		CreateBranch bool            `json:"create_branch"`
@@ -109,7 +151,7 @@ func printPlan(s Streams, out outputFlag, p cut.Plan, v release.Verdict) error {
 		BuildVersion string          `json:"build_version"`
 		Verdict      release.Verdict `json:"verdict"`
 	}{versions, p.CreateBranch, p.Branch, p.Commit, p.Previous, p.BuildVersion, v}
-	return out.print(s.Out, shown, func(w io.Writer) error {
+	err := out.print(s.Out, shown, func(w io.Writer) error {
 		since := "the first release"
 		if p.Previous != "" {
 			since = "after " + p.Previous
@@ -122,6 +164,10 @@ func printPlan(s Streams, out outputFlag, p cut.Plan, v release.Verdict) error {
 		fmt.Fprintf(w, "builds %s for %s\n\n", p.Project.Name, strings.Join(platforms, ", "))
 		return printVerdict(w, v)
 	})
+	if err == nil && !v.Go {
+		err = verdictError{strings.Join(versions, " and ") + " may not go yet."}
+	}
+	return err
 }
 
 func printVerdict(w io.Writer, v release.Verdict) error {
@@ -134,7 +180,7 @@ func printVerdict(w io.Writer, v release.Verdict) error {
 	for _, g := range v.Gates {
 		rows = append(rows, []string{g.Name, string(g.State), g.Why})
 	}
-	return table(w, "No gates are configured.", []string{"gate", "", "why"}, rows)
+	return table(w, "No gates are configured.", []string{"gate", "state", "why"}, rows)
 }
 
 func newReleaseStage(s Streams) *cobra.Command {
@@ -143,7 +189,11 @@ func newReleaseStage(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "stage",
 		Short: "Build a release and keep it private (a rehearsal unless --nomock)",
-		Args:  cobra.NoArgs,
+		Long: `Builds everything a release of the branch consists of and keeps it private. The build version that the cut needs
+goes to stdout, as the next command to type. What a rehearsal staged can only be rehearsed.`,
+		Example: `  seaworthy release stage --branch release-1.2
+  seaworthy release stage --branch release-1.2 --type rc --nomock`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.with(cmd.Context(), func(a *app.App) error {
 				r, err := f.request(cmd.Context(), a)
@@ -169,7 +219,7 @@ func newReleaseStage(s Streams) *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().BoolVar(&f.real, "nomock", false, "stage for real")
-	c.Flags().StringVar(&until, "until", "", "stop after this step")
+	c.Flags().StringVar(&until, "until", "", "stop after this `step`")
 	return c
 }
 
@@ -180,7 +230,11 @@ func newReleaseCut(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "cut",
 		Short: "Publish a staged release (a rehearsal unless --nomock)",
-		Args:  cobra.NoArgs,
+		Long: `Publishes exactly what was staged: tag, release page, announcement, and the markers last. The rehearsal takes the
+same steps and leaves nothing public. Where the configuration asks for approvals, the cut waits for them.`,
+		Example: `  seaworthy release cut --build-version v1.2.0-rc.1.5+0123456789abcd
+  seaworthy release cut --build-version v1.2.0-rc.1.5+0123456789abcd --nomock`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.with(cmd.Context(), func(a *app.App) error {
 				repo, err := f.find(cmd.Context(), a)
@@ -194,27 +248,34 @@ func newReleaseCut(s Streams) *cobra.Command {
 				if err := drive(cmd.Context(), s, a, started.ID, flow.DriveOptions{Until: until}); err != nil {
 					return err
 				}
-				if !real {
-					fmt.Fprintln(s.Err, "That was a rehearsal; --nomock publishes.")
-				}
-				return nil
+				return sayRehearsed(cmd.Context(), s, a, started.ID, "publishes")
 			})
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&build, "build-version", "", "build version that release stage printed")
+	c.Flags().StringVar(&build, "build-version", "", "`version` that release stage printed")
 	c.Flags().BoolVar(&real, "nomock", false, "publish for real")
-	c.Flags().StringVar(&until, "until", "", "stop after this step")
-	if err := c.MarkFlagRequired("build-version"); err != nil {
-		c.RunE = func(*cobra.Command, []string) error { return err }
-	}
+	c.Flags().StringVar(&until, "until", "", "stop after this `step`")
+	require(c, "build-version")
 	return c
+}
+
+// sayRehearsed says at the end of a rehearsal that it was one.
+func sayRehearsed(ctx context.Context, s Streams, a *app.App, id, does string) error {
+	t, err := a.Releases.Status(ctx, id)
+	if err == nil && t.Run.Mock && t.Run.State == flow.Succeeded {
+		fmt.Fprintf(s.Err, "That was a rehearsal; --nomock %s.\n", does)
+	}
+	return err
 }
 
 // drive takes a run as far as it goes while its steps are shown.
 func drive(ctx context.Context, s Streams, a *app.App, id string, o flow.DriveOptions) error {
 	return follow(ctx, s, a, id, func() error {
 		state, err := a.Releases.Resume(ctx, id, o)
+		if errors.Is(err, flow.ErrFailed) {
+			fmt.Fprintf(s.Err, "Once that is mended: seaworthy release resume %s\n", id)
+		}
 		if err != nil {
 			return refusal(err)
 		}
@@ -222,6 +283,20 @@ func drive(ctx context.Context, s Streams, a *app.App, id string, o flow.DriveOp
 			fmt.Fprintf(s.Err, "It waits for approval: seaworthy release approve %s --as ROLE\n", id)
 		}
 		return nil
+	})
+}
+
+// onRun calls f about a stage, cut or branching that there is.
+func onRun(ctx context.Context, p platform, id string, f func(*app.App, flow.Timeline) error) error {
+	return p.with(ctx, func(a *app.App) error {
+		t, err := a.Releases.Status(ctx, id)
+		if errors.Is(err, flow.ErrNoRun) {
+			return fmt.Errorf("there is no run %q of a release: seaworthy release history names them", id)
+		}
+		if err != nil {
+			return err
+		}
+		return f(a, t)
 	})
 }
 
@@ -233,11 +308,7 @@ func newReleaseStatus(s Streams) *cobra.Command {
 		Short: "Show how far a stage or cut has come",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd.Context(), func(a *app.App) error {
-				t, err := a.Releases.Status(cmd.Context(), args[0])
-				if err != nil {
-					return err
-				}
+			return onRun(cmd.Context(), p, args[0], func(_ *app.App, t flow.Timeline) error {
 				return out.print(s.Out, t, func(w io.Writer) error { return printTimeline(w, t) })
 			})
 		},
@@ -257,17 +328,17 @@ func printTimeline(w io.Writer, t flow.Timeline) error {
 		}
 		rows = append(rows, []string{string(step.State), step.Title, took, step.Sentence})
 	}
-	return table(w, "The flow has no steps.", []string{"", "step", "took", ""}, rows)
+	return table(w, "The flow has no steps.", []string{"state", "step", "took", "says"}, rows)
 }
 
 func newReleaseWatch(s Streams) *cobra.Command {
 	var p platform
 	c := &cobra.Command{
 		Use:   "watch RUN",
-		Short: "Watch a stage or cut that somebody else drives, until it ends",
+		Short: "Watch a stage or cut that somebody else drives, until it ends or waits",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd.Context(), func(a *app.App) error {
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
 				return follow(cmd.Context(), s, a, args[0], func() error { return waitFinal(cmd.Context(), a, args[0]) })
 			})
 		},
@@ -286,7 +357,7 @@ func newReleaseApprove(s Streams) *cobra.Command {
 holds the state folder and every role.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd.Context(), func(a *app.App) error {
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
 				who, err := actor(cmd.Context(), a)
 				if err != nil {
 					return err
@@ -299,11 +370,9 @@ holds the state folder and every role.`,
 		},
 	}
 	p.add(c)
-	c.Flags().StringVar(&role, "as", "", "role that approves")
-	c.Flags().StringVar(&why, "why", "", "a few words for the record")
-	if err := c.MarkFlagRequired("as"); err != nil {
-		c.RunE = func(*cobra.Command, []string) error { return err }
-	}
+	c.Flags().StringVar(&role, "as", "", "`role` that approves")
+	c.Flags().StringVar(&why, "why", "", "a few `words` for the record")
+	require(c, "as")
 	return c
 }
 
@@ -315,12 +384,14 @@ func newReleaseResume(s Streams) *cobra.Command {
 		Short: "Go on with a stage or cut that failed or was killed",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd.Context(), func(a *app.App) error { return drive(cmd.Context(), s, a, args[0], o) })
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
+				return drive(cmd.Context(), s, a, args[0], o)
+			})
 		},
 	}
 	p.add(c)
-	c.Flags().StringVar(&o.Until, "until", "", "stop after this step")
-	c.Flags().StringVar(&o.Only, "step", "", "run this one step only")
+	c.Flags().StringVar(&o.Until, "until", "", "stop after this `step`")
+	c.Flags().StringVar(&o.Only, "step", "", "run this one `step` only")
 	return c
 }
 
@@ -332,7 +403,7 @@ func newReleaseAbort(s Streams) *cobra.Command {
 		Short: "End a stage or cut for good; what is public stays",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.with(cmd.Context(), func(a *app.App) error {
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
 				if err := a.Releases.Abort(cmd.Context(), args[0], me(), why); err != nil {
 					return err
 				}
@@ -345,7 +416,7 @@ func newReleaseAbort(s Streams) *cobra.Command {
 		},
 	}
 	p.add(c)
-	c.Flags().StringVar(&why, "why", "", "a few words for the record")
+	c.Flags().StringVar(&why, "why", "", "a few `words` for the record")
 	return c
 }
 
@@ -369,7 +440,7 @@ func newReleaseHistory(s Streams) *cobra.Command {
 	}
 	f.add(c)
 	out.add(c)
-	c.Flags().IntVar(&limit, "limit", limit, "at most so many")
+	c.Flags().IntVar(&limit, "limit", limit, "at most so `many`")
 	return c
 }
 
@@ -388,6 +459,6 @@ func printHistory(ctx context.Context, s Streams, a *app.App, out outputFlag, re
 			rows = append(rows, []string{e.Run.Flow, e.Version, mode, e.Run.ID, e.Run.CreatedAt.UTC().Format("2006-01-02 15:04"),
 				e.Took.Round(100 * time.Millisecond).String(), string(e.Run.State)})
 		}
-		return table(w, "Nothing has been released yet.", []string{"step", "version", "", "run", "start", "duration", "succeeded?"}, rows)
+		return table(w, "Nothing has been released yet.", []string{"step", "version", "mode", "run", "start", "took", "state"}, rows)
 	})
 }

@@ -5,17 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"seaworthy/app"
+	"seaworthy/forge"
 	"seaworthy/job"
 )
 
 func newRun(s Streams) *cobra.Command {
-	c := &cobra.Command{Use: "run", Short: "Executions of jobs: list, logs, rerun, abort"}
+	c := &cobra.Command{Use: "run", Short: "Executions of jobs: list, show, logs, rerun, abort"}
 	c.AddCommand(newRunList(s), newRunShow(s), newRunLogs(s), newRunRerun(s), newRunAbort(s))
 	return c
 }
@@ -49,6 +52,26 @@ func showRun(e job.Execution) shownRun {
 	return r
 }
 
+// states are all that an execution can be in.
+var states = [...]job.State{job.Triggered, job.Pending, job.Success, job.Failure, job.Aborted, job.Errored}
+
+func joinStates() string {
+	var names []string
+	for _, s := range states {
+		names = append(names, string(s))
+	}
+	return strings.Join(names, ", ")
+}
+
+// execution finds the execution of a build number.
+func execution(ctx context.Context, a *app.App, build string) (job.Execution, error) {
+	e, err := a.Runs.Execution(ctx, build)
+	if errors.Is(err, job.ErrNoExecution) {
+		return e, fmt.Errorf("there is no build %q: seaworthy run list names them", build)
+	}
+	return e, err
+}
+
 func newRunList(s Streams) *cobra.Command {
 	var p platform
 	var out outputFlag
@@ -60,7 +83,17 @@ func newRunList(s Streams) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if state != "" {
+				if !slices.Contains(states[:], job.State(state)) {
+					return usagef("--state %s: write one of %s", state, joinStates())
+				}
 				f.States = []job.State{job.State(state)}
+			}
+			if f.Repo != "" {
+				name, err := forge.ParseRepoName(f.Repo)
+				if err != nil {
+					return usageError{fmt.Errorf("--repo: %w", err)}
+				}
+				f.Repo = name.String()
 			}
 			return p.with(cmd.Context(), func(a *app.App) error {
 				all, err := a.Runs.Executions(cmd.Context(), f)
@@ -87,11 +120,11 @@ func newRunList(s Streams) *cobra.Command {
 	}
 	p.add(c)
 	out.add(c)
-	c.Flags().StringVar(&f.Repo, "repo", "", "only of this OWNER/NAME")
-	c.Flags().StringVar(&f.Job, "job", "", "only of this job")
-	c.Flags().IntVar(&f.Pull, "pull", 0, "only of this pull request")
-	c.Flags().StringVar(&state, "state", "", "only in this state (triggered, pending, success, failure, aborted, error)")
-	c.Flags().IntVar(&f.Limit, "limit", 30, "at most so many")
+	c.Flags().StringVar(&f.Repo, "repo", "", "only of this `OWNER/NAME`")
+	c.Flags().StringVar(&f.Job, "job", "", "only of this `job`")
+	c.Flags().IntVar(&f.Pull, "pull", 0, "only of this pull request, a `number`")
+	c.Flags().StringVar(&state, "state", "", "only in this `state`: "+joinStates())
+	c.Flags().IntVar(&f.Limit, "limit", 30, "at most so `many`")
 	return c
 }
 
@@ -104,13 +137,19 @@ func newRunShow(s Streams) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(cmd.Context(), func(a *app.App) error {
-				e, err := a.Runs.Execution(cmd.Context(), args[0])
+				e, err := execution(cmd.Context(), a, args[0])
 				if err != nil {
 					return err
 				}
 				r := showRun(e)
 				return out.print(s.Out, r, func(w io.Writer) error {
-					_, err := fmt.Fprintf(w, "%s %s: %s\n%s\nresults in %s\n", r.Job, r.Build, r.State, r.Says, r.Path)
+					fmt.Fprintf(w, "%s %s: %s\n", r.Job, r.Build, r.State)
+					for _, line := range []string{r.Says, r.Cause} {
+						if line != "" {
+							fmt.Fprintln(w, line)
+						}
+					}
+					_, err := fmt.Fprintf(w, "results in %s\n", r.Path)
 					return err
 				})
 			})
@@ -141,7 +180,7 @@ func newRunLogs(s Streams) *cobra.Command {
 const followEvery = 300 * time.Millisecond
 
 func copyLog(ctx context.Context, w io.Writer, a *app.App, id string, follow bool) error {
-	e, err := a.Runs.Execution(ctx, id)
+	e, err := execution(ctx, a, id)
 	if err != nil {
 		return err
 	}
@@ -174,7 +213,7 @@ func newRunRerun(s Streams) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(cmd.Context(), func(a *app.App) error {
-				e, err := a.Runs.Execution(cmd.Context(), args[0])
+				e, err := execution(cmd.Context(), a, args[0])
 				if err != nil {
 					return err
 				}
@@ -191,6 +230,14 @@ func newRunRerun(s Streams) *cobra.Command {
 	return c
 }
 
+func stopReason(why string) string {
+	reason := "stopped by " + me()
+	if why != "" {
+		reason += ": " + why
+	}
+	return reason
+}
+
 func newRunAbort(s Streams) *cobra.Command {
 	var p platform
 	var why string
@@ -200,11 +247,11 @@ func newRunAbort(s Streams) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return p.with(cmd.Context(), func(a *app.App) error {
-				e, err := a.Runs.Execution(cmd.Context(), args[0])
+				e, err := execution(cmd.Context(), a, args[0])
 				if err != nil {
 					return err
 				}
-				if err := a.Runs.Abort(cmd.Context(), e.ID, "stopped by "+me()+why); err != nil {
+				if err := a.Runs.Abort(cmd.Context(), e.ID, stopReason(why)); err != nil {
 					return err
 				}
 				_, err = fmt.Fprintf(s.Out, "%s %s is told to stop\n", e.Job, e.BuildID)
@@ -213,6 +260,6 @@ func newRunAbort(s Streams) *cobra.Command {
 		},
 	}
 	p.add(c)
-	c.Flags().StringVar(&why, "why", "", "a few words that the log keeps")
+	c.Flags().StringVar(&why, "why", "", "a few `words` that the log keeps")
 	return c
 }

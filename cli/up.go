@@ -28,12 +28,14 @@ func newUp(s Streams) *cobra.Command {
 		Short: "Run the whole platform on this machine, web pages included",
 		Long: `Starts forge, jobs, merge queue and pages in one process. All state is in one folder. In a Git repository
 that has a seaworthy.yaml, that repository is imported and served; elsewhere the platform starts empty.`,
+		Example: `  seaworthy up
+  seaworthy up --addr 127.0.0.1:0 --dir /var/lib/seaworthy`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.up(cmd.Context(), s) },
 	}
 	f.platform.add(c)
-	c.Flags().StringVar(&f.addr, "addr", app.DefaultAddr, "address to listen on; port 0 takes a free one")
-	c.Flags().IntVar(&f.workers, "workers", 2, "how many jobs run at once")
+	c.Flags().StringVar(&f.addr, "addr", app.DefaultAddr, "`address` to listen on; port 0 takes a free one")
+	c.Flags().IntVar(&f.workers, "workers", 2, "how `many` jobs run at once")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log everything")
 	c.Flags().BoolVar(&f.empty, "empty", false, "do not import the repository that this is started in")
 	return c
@@ -45,9 +47,9 @@ func (f *upFlags) up(ctx context.Context, s Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	a, err := app.Open(ctx, app.Options{
-		Dir: f.dir, Database: f.database, Addr: f.addr, Workers: f.workers, Version: version, Log: logTo(s, f.verbose),
-	})
+	o := f.options()
+	o.Addr, o.Workers, o.Log = f.addr, f.workers, logTo(s, f.verbose)
+	a, err := app.Open(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -72,6 +74,9 @@ func (f *upFlags) up(ctx context.Context, s Streams) (err error) {
 func (f *upFlags) here(ctx context.Context) (*git.Repository, error) {
 	if f.empty {
 		return nil, nil
+	}
+	if _, err := git.Version(); err != nil {
+		return nil, err
 	}
 	repo, err := git.Open(ctx, ".")
 	var failed *git.Error

@@ -66,7 +66,10 @@ func waitFinal(ctx context.Context, a *app.App, id string) error {
 		if err != nil {
 			return err
 		}
-		if t.Run.State.Final() || t.Run.State == flow.Waiting {
+		switch t.Run.State {
+		case flow.Failed, flow.Canceled:
+			return errors.New(oneLine(t.Sentence))
+		case flow.Succeeded, flow.Waiting:
 			return nil
 		}
 		select {
