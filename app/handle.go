@@ -199,6 +199,9 @@ func (a *App) schedule(ctx context.Context) error {
 	set := []work.Periodic{{Key: kindPool, Every: time.Minute, Item: work.Item{Kind: kindPool, Queue: queueEvents}}}
 	for _, repo := range repos {
 		jobs, err := a.Runs.Periodics(ctx, repo)
+		if errors.Is(err, forge.ErrNotFound) {
+			continue // nothing was pushed yet, or it is gone
+		}
 		if err != nil {
 			// One repository's broken file must not stop the others' clocks.
 			a.o.Log.Warn("no periodics", "repository", repo.String(), "error", err)
