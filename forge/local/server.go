@@ -105,7 +105,7 @@ func (f *Forge) serve(rt route) http.Handler {
 // mediaType says how an Accept header was understood, as GitHub does.
 func mediaType(accept string) string {
 	if _, after, ok := strings.Cut(accept, "application/vnd.github"); ok {
-		parts := strings.FieldsFunc(strings.SplitN(after, ",", 2)[0], func(r rune) bool { return r == '.' || r == '+' })
+		parts := strings.FieldsFunc(strings.SplitN(after, ",", 2)[0], func(r rune) bool { return r == '.' || r == '+' || r == ';' })
 		for _, p := range parts { // with the version in front ("v3.raw") or without
 			if slices.Contains([]string{"raw", "object", "diff", "patch", "sha"}, p) {
 				return "github.v3; param=" + p + "; format=json"
