@@ -67,11 +67,11 @@ func (a *App) announce() error {
 	if err != nil {
 		return fmt.Errorf("writing the server's address: %w", err)
 	}
-	next := a.addressFile() + ".next"
+	next := addressFile(a.o.Dir) + ".next"
 	if err := os.WriteFile(next, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("writing the server's address: %w", err)
 	}
-	if err := os.Rename(next, a.addressFile()); err != nil {
+	if err := os.Rename(next, addressFile(a.o.Dir)); err != nil {
 		return fmt.Errorf("writing the server's address: %w", err)
 	}
 	return nil

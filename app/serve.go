@@ -32,7 +32,7 @@ func (a *App) claim(ctx context.Context, attach bool) error {
 	if cerr := f.Close(); cerr != nil || !errors.Is(err, syscall.EWOULDBLOCK) {
 		return fmt.Errorf("locking %s: %w", a.o.Dir, errors.Join(err, cerr))
 	}
-	url, err := a.running(ctx)
+	url, err := Serving(ctx, a.o.Dir)
 	if err != nil {
 		return fmt.Errorf("another seaworthy works on %s and does not answer: %w; wait for it or stop it", a.o.Dir, err)
 	}
@@ -62,23 +62,24 @@ type address struct {
 	URL string `json:"url"`
 }
 
-func (a *App) addressFile() string { return a.dir("server.json") }
+func addressFile(dir string) string { return filepath.Join(dir, "server.json") }
 
-// running asks the server whose address is in the folder whether it lives.
-func (a *App) running(ctx context.Context) (string, error) {
-	text, err := os.ReadFile(a.addressFile())
+// Serving returns where the server that runs on a folder answers. The error
+// says that none does.
+func Serving(ctx context.Context, dir string) (string, error) {
+	text, err := os.ReadFile(addressFile(dir))
 	if err != nil {
 		return "", err
 	}
 	var at address
 	if err := json.Unmarshal(text, &at); err != nil {
-		return "", fmt.Errorf("reading %s: %w", a.addressFile(), err)
+		return "", fmt.Errorf("reading %s: %w", addressFile(dir), err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.URL+"/healthz", nil)
 	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", a.addressFile(), err)
+		return "", fmt.Errorf("reading %s: %w", addressFile(dir), err)
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
