@@ -484,4 +484,3 @@ func TestLabelsAndMilestones(t *testing.T) {
 		}
 	})
 }
-
