@@ -51,8 +51,11 @@ type Options struct {
 	Story func() []web.StoryStep
 	// Version of the program, shown on every page.
 	Version string
-	Now     func() time.Time // time.Now when nil
-	Log     *slog.Logger     // discarded when nil
+	// HTTP carries the platform's calls to its forge; a client of its own
+	// when nil.
+	HTTP *http.Client
+	Now  func() time.Time // time.Now when nil
+	Log  *slog.Logger     // discarded when nil
 }
 
 // App is a platform: its services, ready to be called, and the server over
@@ -259,7 +262,9 @@ func (a *App) GitURL(repo forge.RepoName) string { return a.url + "/" + repo.Str
 
 // Client returns the forge as the account of a token sees it.
 func (a *App) Client(token string) (*github.Client, error) {
-	return github.New(github.Options{BaseURL: a.url + "/api/v3/", UploadURL: a.url + "/api/uploads/", Token: token, Now: a.o.Now})
+	return github.New(github.Options{
+		BaseURL: a.url + "/api/v3/", UploadURL: a.url + "/api/uploads/", Token: token, HTTP: a.o.HTTP, Now: a.o.Now,
+	})
 }
 
 // Close gives everything back, in the opposite order of opening.

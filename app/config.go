@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync"
 
@@ -111,6 +112,16 @@ func (a *App) defaultTip(ctx context.Context, repo forge.RepoName) (string, erro
 // clone returns the up-to-date mirror of a repository.
 func (a *App) clone(ctx context.Context, repo forge.RepoName) (*git.Repository, error) {
 	return a.clones.Repository(ctx, a.GitURL(repo), a.gitAuth())
+}
+
+// address is where a repository is cloned from now that had the address
+// before, when the platform listened on another port, say.
+func (a *App) address(before string) string {
+	u, err := url.Parse(before)
+	if err != nil {
+		return before
+	}
+	return a.url + u.Path
 }
 
 // jobs is what job/run asks for.

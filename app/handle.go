@@ -234,13 +234,21 @@ func (a *App) handleFlow(ctx context.Context, it work.Item) error {
 	}
 	_, err := a.Releases.Drive(ctx, id, flow.DriveOptions{})
 	switch {
-	case errors.Is(err, flow.ErrLeased), errors.Is(err, flow.ErrFailed), errors.Is(err, flow.ErrCanceled):
-		return nil // in good hands, or in those of a person; the journal says which
+	case errors.Is(err, flow.ErrLeased):
+		// In good hands, or in those of a command that was killed: then the
+		// lease runs out.
+		it.Delay = leaseCheck
+		return a.work.Enqueue(ctx, it)
+	case errors.Is(err, flow.ErrFailed), errors.Is(err, flow.ErrCanceled):
+		return nil // in the hands of a person
 	case errors.Is(err, flow.ErrNoRun), errors.Is(err, flow.ErrChanged):
 		return work.Discard(err)
 	}
 	return err
 }
+
+// leaseCheck is how long after finding a release in other hands one looks again.
+const leaseCheck = 30 * time.Second
 
 func flowItem(id string) work.Item {
 	return work.Item{Kind: kindFlow, Key: id, Queue: queueFlows, Payload: json.RawMessage(strconv.Quote(id))}

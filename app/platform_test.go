@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"seaworthy/app"
+	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/forge/github"
 	"seaworthy/git"
@@ -49,13 +50,14 @@ var sources = map[string]string{
 }
 
 // patience bounds every wait; it is long because machines are busy.
-const patience = 90 * time.Second
+const patience = 30 * time.Second
 
 // platform is a whole platform in this process, and people who use it.
 type platform struct {
 	*app.App
 	t      testing.TB
 	dir    string
+	base   string // where people go; the platform's own address
 	as     map[string]*github.Client
 	tokens map[string]string
 	stop   func()
@@ -75,7 +77,7 @@ func open(t testing.TB, dir string, changes ...change) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &platform{App: a, t: t, dir: dir, as: map[string]*github.Client{}, tokens: map[string]string{}}
+	p := &platform{App: a, t: t, dir: dir, base: a.URL(), tokens: map[string]string{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- a.Run(ctx) }()
@@ -114,15 +116,27 @@ func (p *platform) enlist() {
 	for _, login := range people {
 		token, err := p.AddUser(p.t.Context(), forge.User{Login: login, Email: login + "@harbour.test"}, login == "ada")
 		p.must(err)
-		p.remember(login, token)
+		p.tokens[login] = token
+	}
+	p.befriend()
+}
+
+// befriend gives people, whose tokens are known, a client each.
+func (p *platform) befriend() {
+	p.t.Helper()
+	p.as = map[string]*github.Client{}
+	for login, token := range p.tokens {
+		c, err := github.New(github.Options{BaseURL: p.base + "/api/v3/", UploadURL: p.base + "/api/uploads/", Token: token})
+		p.must(err)
+		p.as[login] = c
 	}
 }
 
-func (p *platform) remember(login, token string) {
+// meet makes the people of an earlier platform on the same folder known here.
+func (p *platform) meet(earlier *platform) {
 	p.t.Helper()
-	c, err := p.Client(token)
-	p.must(err)
-	p.as[login], p.tokens[login] = c, token
+	p.tokens = earlier.tokens
+	p.befriend()
 }
 
 // found makes a repository, pushes its first commit and has it served.
@@ -148,7 +162,7 @@ func (p *platform) found(name forge.RepoName, files map[string]string) string {
 func (p *platform) push(name forge.RepoName, who, branch, base, message string, files map[string]string) (string, error) {
 	p.t.Helper()
 	ctx, auth := p.t.Context(), git.Auth{User: who, Token: p.tokens[who]}
-	repo, err := git.Clone(ctx, p.GitURL(name), filepath.Join(p.t.TempDir(), "clone.git"), git.CloneOptions{Bare: true, Auth: auth})
+	repo, err := git.Clone(ctx, p.base+"/"+name.String()+".git", filepath.Join(p.t.TempDir(), "clone.git"), git.CloneOptions{Bare: true, Auth: auth})
 	p.must(err)
 	parent := ""
 	if base != "" {
@@ -254,6 +268,12 @@ func (p *platform) story() string {
 	}
 	events, err := p.Store.UnhandledEvents(p.t.Context())
 	fmt.Fprintf(&b, "%d events are not handled (%v)\n", len(events), err)
+	runs, err := p.Store.Runs(p.t.Context(), flow.RunFilter{})
+	for _, r := range runs {
+		line, err := p.Releases.Status(p.t.Context(), r.ID)
+		fmt.Fprintf(&b, "%s is %s: %s (%v)\n", r.Flow, r.State, line.Sentence, err)
+	}
+	fmt.Fprintf(&b, "%d runs (%v)\n", len(runs), err)
 	return b.String()
 }
 

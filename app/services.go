@@ -81,7 +81,7 @@ func (a *App) openServices(ctx context.Context) error {
 	a.Signal = signal.New(signal.Options{Bucket: a.Bucket, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") }, Now: a.o.Now})
 	a.engine = &flow.Engine{Journal: journal{a.Store, a.publish}, Owner: owner, Now: a.o.Now}
 	a.Releases, err = cut.New(cut.Options{
-		Forge: a.Forge, Pages: a.Forge, Pulls: a.Forge, Git: a.clones, Auth: a.gitAuth(), Bucket: a.Bucket, Engine: a.engine,
+		Forge: a.Forge, Pages: a.Forge, Pulls: a.Forge, Git: a.clones, Address: a.address, Auth: a.gitAuth(), Bucket: a.Bucket, Engine: a.engine,
 		Project: a.releaseProject, Gates: a.gates, WorkDir: a.dir(workDir), BuildCache: builds,
 		DownloadURL: func(repo forge.RepoName, version string) string {
 			return fmt.Sprintf("%s/%s/releases/download/%s", a.url, repo, version)

@@ -74,7 +74,7 @@ func (s *Service) changelogPushed(ctx context.Context, j job) (entered, bool, er
 	if done.File, err = notes.FileName(version); err != nil {
 		return done, false, flow.Permanent(err)
 	}
-	mirror, err := s.Git.Repository(ctx, j.CloneURL, s.Auth)
+	mirror, err := s.Git.Repository(ctx, s.Address(j.CloneURL), s.Auth)
 	if err != nil {
 		return done, false, lasting(err)
 	}
@@ -140,7 +140,7 @@ func (s *Service) pushSection(ctx context.Context, j job, branch string, section
 		ref := "refs/heads/" + branch
 		// The lease makes the push a compare-and-swap; tip being the parent,
 		// it can only ever move the branch forward.
-		err = repo.Push(ctx, j.CloneURL, git.PushOptions{DryRun: flow.Mock(ctx), Lease: map[string]string{ref: tip}}, commit+":"+ref)
+		err = repo.Push(ctx, s.Address(j.CloneURL), git.PushOptions{DryRun: flow.Mock(ctx), Lease: map[string]string{ref: tip}}, commit+":"+ref)
 		if err == nil {
 			flow.Progress(ctx, "%s is at %s", branch, short(commit))
 			return nil
@@ -156,7 +156,7 @@ func (s *Service) pushSection(ctx context.Context, j job, branch string, section
 
 // moved reports whether a branch at the forge is elsewhere by now.
 func (s *Service) moved(ctx context.Context, url, ref, tip string) (bool, error) {
-	mirror, err := s.Git.Repository(ctx, url, s.Auth)
+	mirror, err := s.Git.Repository(ctx, s.Address(url), s.Auth)
 	if err != nil {
 		return false, err
 	}

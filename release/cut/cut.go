@@ -43,6 +43,9 @@ type Options struct {
 	// notes of commit subjects.
 	Pulls notes.Forge
 	Git   *git.Cache
+	// Address brings up to date the address of a repository as it was when a
+	// run began, for a forge that has moved since; nil leaves it as it is.
+	Address func(url string) string
 	// Auth is the credential for fetching and pushing.
 	Auth   git.Auth
 	Bucket *blob.Bucket
@@ -89,6 +92,9 @@ func New(o Options) (*Service, error) {
 	}
 	if o.Retry == (flow.Retry{}) {
 		o.Retry = flow.Retry{Attempts: 4, Base: 2 * time.Second, Cap: 30 * time.Second}
+	}
+	if o.Address == nil {
+		o.Address = func(url string) string { return url }
 	}
 	if o.Space == 0 {
 		o.Space = 1 << 30

@@ -28,7 +28,7 @@ func pushedTags(tags []Tag) pushed {
 // tagPushed looks for the tags at the forge. The same object is done; another
 // one stops the cut, because a tag that people may have fetched never moves.
 func (s *Service) tagPushed(ctx context.Context, j job) (pushed, bool, error) {
-	mirror, err := s.Git.Repository(ctx, j.CloneURL, s.Auth)
+	mirror, err := s.Git.Repository(ctx, s.Address(j.CloneURL), s.Auth)
 	if err != nil {
 		return pushed{}, false, lasting(err)
 	}
@@ -77,7 +77,7 @@ func (s *Service) pushTag(ctx context.Context, j job) (pushed, error) {
 		o.Lease[ref] = git.ZeroSHA
 		refspecs = append(refspecs, ref+":"+ref)
 	}
-	if err := repo.Push(ctx, j.CloneURL, o, refspecs...); err != nil {
+	if err := repo.Push(ctx, s.Address(j.CloneURL), o, refspecs...); err != nil {
 		return pushed{}, lasting(fmt.Errorf("pushing the tag: %w", err))
 	}
 	flow.Progress(ctx, "%s at %s", versionList(j.Staged.Record.Plan.Versions), short(j.Staged.Record.Plan.Commit))
@@ -116,7 +116,7 @@ func (s *Service) findBranch(ctx context.Context, b branchPoint) (string, bool, 
 	if err != nil {
 		return "", false, err
 	}
-	mirror, err := s.Git.Repository(ctx, t.CloneURL, s.Auth)
+	mirror, err := s.Git.Repository(ctx, s.Address(t.CloneURL), s.Auth)
 	if err != nil {
 		return "", false, lasting(err)
 	}

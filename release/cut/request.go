@@ -139,7 +139,7 @@ func (s *Service) locate(ctx context.Context, name forge.RepoName) (target, erro
 
 // findSource reads branches and tags, and pins the commit.
 func (s *Service) findSource(ctx context.Context, t target) (source, error) {
-	mirror, err := s.Git.Repository(ctx, t.CloneURL, s.Auth)
+	mirror, err := s.Git.Repository(ctx, s.Address(t.CloneURL), s.Auth)
 	if err != nil {
 		return source{}, lasting(err)
 	}
@@ -250,7 +250,7 @@ func (s *Service) previous(ctx context.Context, c choice, v release.Version) (st
 	if len(older) == 0 {
 		return "", nil
 	}
-	mirror, err := s.Git.Repository(ctx, c.Source.Target.CloneURL, s.Auth)
+	mirror, err := s.Git.Repository(ctx, s.Address(c.Source.Target.CloneURL), s.Auth)
 	if err != nil {
 		return "", lasting(err)
 	}

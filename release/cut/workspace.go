@@ -96,7 +96,7 @@ func (s *Service) prepareWorkspace(ctx context.Context, in site) (flow.Nothing, 
 // ownRepository clones the repository anew from the cache, with every branch
 // and tag that is at the forge now.
 func (s *Service) ownRepository(ctx context.Context, url string) (*git.Repository, error) {
-	mirror, err := s.Git.Repository(ctx, url, s.Auth)
+	mirror, err := s.Git.Repository(ctx, s.Address(url), s.Auth)
 	if err != nil {
 		return nil, lasting(err)
 	}
