@@ -9,7 +9,7 @@ LDFLAGS := -s -w -X seaworthy/cli.version=$(VERSION)
 .PHONY: build demo test unit race lint e2e bench dogfood setup schema clean
 
 build: ## one binary in bin/
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/seaworthy
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/seaworthy
 
 demo: build ## a sample project travels from commit to verified release, live
 	@$(BIN) demo $(DEMO_FLAGS)

@@ -10,6 +10,7 @@ import (
 
 	"seaworthy/forge"
 	"seaworthy/job"
+	"seaworthy/merge/bot"
 	"seaworthy/merge/queue"
 )
 
@@ -144,10 +145,19 @@ func (s *Site) change(r *http.Request) (view, error) {
 	if p.Runs, err = s.Runs.Executions(ctx, job.ExecutionFilter{Repo: repo.String(), Pull: number, Limit: 20}); err != nil {
 		return view{}, err
 	}
-	pools, err := s.Queue.Pools(ctx, repo)
-	if err != nil {
-		return view{}, err
+	if p.Pull.State == forge.StateOpen {
+		why, err := s.Queue.Why(ctx, repo, number)
+		if err != nil {
+			return view{}, err
+		}
+		for _, b := range why {
+			p.Why = append(p.Why, b.Sentence)
+		}
 	}
-	p.Why = waits(pools, p.Pull)
 	return view{page: "change", Title: fmt.Sprintf("%s #%d", p.Pull.Title, number), Nav: "changes", Topics: "changes runs", Data: p}, nil
+}
+
+// commands is the manual of what a comment can do.
+func (s *Site) commands(*http.Request) (view, error) {
+	return view{page: "commands", Title: "Commands", Data: bot.Commands()}, nil
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,10 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"seaworthy/job"
+	"seaworthy/job/result"
 )
 
 const runsPerPage = 50
@@ -62,6 +65,7 @@ type runPage struct {
 	Run     job.Execution
 	Mark    Mark
 	Tests   []failedTest
+	Counted string // how many of the tests failed
 	Lines   []logLine
 	Skipped string
 	Live    bool
@@ -69,9 +73,10 @@ type runPage struct {
 }
 
 type failedTest struct {
-	Mark    Mark
+	ID      string
 	Name    string
 	Message string
+	Took    time.Duration
 }
 
 func (s *Site) run(r *http.Request) (view, error) {
@@ -82,6 +87,9 @@ func (s *Site) run(r *http.Request) (view, error) {
 	p := runPage{Run: e, Mark: runMark(e)}
 	if d := took(s.duration(e)); d != "" && e.State.Final() {
 		p.Mark.Word += " in " + d
+	}
+	if err := s.failedTests(r.Context(), &p); err != nil {
+		return view{}, err
 	}
 	log, size, live, err := s.Runs.Logs(r.Context(), e.ID, 0)
 	if err != nil {
@@ -97,6 +105,26 @@ func (s *Site) run(r *http.Request) (view, error) {
 	p.Size, p.Live = size, live
 	topics := "run:" + e.BuildID
 	return view{page: "run", Title: e.Job + " " + p.Mark.Word, Nav: "runs", Topics: topics, Data: p}, nil
+}
+
+// failedTests lists the tests that did not pass, once there are results.
+func (s *Site) failedTests(ctx context.Context, p *runPage) error {
+	build, err := s.Runs.Results(ctx, p.Run.ID)
+	if errors.Is(err, result.ErrNoBuild) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the results of %s: %w", p.Run.BuildID, err)
+	}
+	for i, t := range build.Tests {
+		if t.Status == result.Fail {
+			p.Tests = append(p.Tests, failedTest{ID: fmt.Sprint("test-", i), Name: t.Name, Message: t.Message, Took: t.Duration})
+		}
+	}
+	if len(p.Tests) > 0 {
+		p.Counted = fmt.Sprintf("%d of %s failed", len(p.Tests), plural(len(build.Tests), "test", "tests"))
+	}
+	return nil
 }
 
 // tail returns the last lines of a log with their numbers. Its memory does not

@@ -18,6 +18,8 @@ import (
 	"seaworthy/forge"
 	"seaworthy/grid"
 	"seaworthy/job"
+	"seaworthy/job/result"
+	"seaworthy/merge"
 	"seaworthy/merge/queue"
 	"seaworthy/release/cut"
 	"seaworthy/signal"
@@ -31,6 +33,8 @@ type Runs interface {
 	// Logs opens the log from an offset in bytes. The size is what there is
 	// now; live says that more may come.
 	Logs(ctx context.Context, id string, offset int64) (log io.ReadCloser, size int64, live bool, err error)
+	// Results are the stored tests; result.ErrNoBuild while there are none.
+	Results(ctx context.Context, id string) (result.Build, error)
 }
 
 // Forge is what the pages show of changes and published releases.
@@ -46,6 +50,8 @@ type Forge interface {
 // Queue says what each pool of changes waits for.
 type Queue interface {
 	Pools(ctx context.Context, repo forge.RepoName) ([]queue.Pool, error)
+	// Why lists everything that keeps one change from merging.
+	Why(ctx context.Context, repo forge.RepoName, number int) ([]merge.Blocker, error)
 }
 
 // Signal gives the grids of a repository's jobs.
@@ -136,6 +142,7 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /releases", s.page(s.releases))
 	s.mux.HandleFunc("GET /releases/{id}", s.page(s.release))
 	s.mux.HandleFunc("GET /{owner}/{repo}/releases/tag/{tag}", s.page(s.published))
+	s.mux.HandleFunc("GET /commands", s.page(s.commands))
 	s.mux.HandleFunc("GET /{owner}/{repo}", s.page(s.home))
 	s.mux.HandleFunc("GET /", s.page(func(*http.Request) (view, error) { return view{}, errNoPage }))
 }

@@ -20,6 +20,7 @@ import (
 	"seaworthy/forge"
 	"seaworthy/grid"
 	"seaworthy/job"
+	"seaworthy/job/result"
 	"seaworthy/merge"
 	"seaworthy/merge/queue"
 	"seaworthy/release/cut"
@@ -82,6 +83,17 @@ func (w *world) Logs(context.Context, string, int64) (io.ReadCloser, int64, bool
 	return io.NopCloser(strings.NewReader(w.log)), int64(len(w.log)), w.live, nil
 }
 
+func (w *world) Results(_ context.Context, id string) (result.Build, error) {
+	if id != "b" {
+		return result.Build{}, result.ErrNoBuild
+	}
+	return result.Build{Tests: []result.TestResult{{Name: "TestFormat", Status: result.Pass}, {Name: "TestShort", Status: result.Fail, Message: "got <18.520>"}}}, nil
+}
+
+func (w *world) Why(context.Context, forge.RepoName, int) ([]merge.Blocker, error) {
+	return []merge.Blocker{{Sentence: "pull-unit failed."}}, nil
+}
+
 func (w *world) PullRequests(_ context.Context, _ forge.RepoName, f forge.PullFilter) ([]forge.PullRequest, error) {
 	var out []forge.PullRequest
 	for _, p := range w.pulls {
@@ -113,7 +125,9 @@ func (w *world) Statuses(context.Context, forge.RepoName, string) ([]forge.Statu
 	return []forge.Status{{Context: "pull-unit", State: forge.StatusFailure, Description: "Job failed.", TargetURL: "/runs/1002"}}, nil
 }
 
-func (w *world) Releases(context.Context, forge.RepoName) ([]forge.Release, error) { return w.releases, nil }
+func (w *world) Releases(context.Context, forge.RepoName) ([]forge.Release, error) {
+	return w.releases, nil
+}
 
 func (w *world) Pools(context.Context, forge.RepoName) ([]queue.Pool, error) {
 	p := queue.Pool{Pool: merge.Pool{Repo: repo, Branch: "main"}, Next: merge.Action{Kind: merge.ActIdle, Reason: "No change is ready."}}
@@ -190,7 +204,9 @@ func site(t *testing.T, w *world) http.Handler {
 	s, err := web.New(web.Options{
 		Repos: func(context.Context) ([]forge.RepoName, error) { return []forge.RepoName{repo}, nil },
 		Runs:  w, Forge: w, Queue: w, Signal: w, Releases: flows{}, Hub: &web.Hub{},
-		Story:   func() []web.StoryStep { return []web.StoryStep{{Title: "A step", State: "done", Duration: time.Second}} },
+		Story: func() []web.StoryStep {
+			return []web.StoryStep{{Title: "A step", State: "done", Duration: time.Second}}
+		},
 		Now:     func() time.Time { return now },
 		Log:     slog.New(slog.DiscardHandler),
 		Version: "v0.0.1",
@@ -224,7 +240,7 @@ func TestPages(t *testing.T) {
 		{"/harbour/halyard/pull/x", 404, nil},
 		{"/runs", 200, []string{"pull-unit", "post-unit", "#2 Fewer digits"}},
 		{"/runs?state=failed", 200, []string{"pull-unit"}},
-		{"/runs/1002", 200, []string{"failed in 1:00", "--- FAIL: TestConvert", `class="hit"`, "&lt;script&gt;"}},
+		{"/runs/1002", 200, []string{"failed in 1:00", "1 of 2 tests failed", "TestShort", "got &lt;18.520&gt;", "--- FAIL: TestConvert", `class="hit"`, "&lt;script&gt;"}},
 		{"/runs/77", 404, nil},
 		{"/signal", 200, []string{"post-unit", "flaky"}},
 		{"/harbour/halyard/grid/post-unit", 200, []string{"TestConvert", "post-unit.Overall", `href="/runs/1001"`}},
@@ -234,6 +250,7 @@ func TestPages(t *testing.T) {
 		{"/releases/r9", 404, nil},
 		{"/harbour/halyard/releases/tag/v0.1.0", 200, []string{"a.tar.gz", "2.0 kB"}},
 		{"/harbour/halyard/releases/tag/v9", 404, nil},
+		{"/commands", 200, []string{"/lgtm", "/retest"}},
 		{"/no/such/page/at/all", 404, []string{"There is nothing here"}},
 	}
 	h := site(t, newWorld())

@@ -80,3 +80,13 @@ type limited struct {
 	io.Reader
 	io.Closer
 }
+
+// Results returns what is stored of an execution: its tests above all. The
+// error wraps result.ErrNoBuild while nothing is.
+func (s *Service) Results(ctx context.Context, id string) (result.Build, error) {
+	e, err := s.o.Store.Execution(ctx, id)
+	if err != nil {
+		return result.Build{}, err
+	}
+	return result.LoadBuild(ctx, s.o.Bucket, e.Path)
+}
