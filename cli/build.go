@@ -10,6 +10,7 @@ import (
 	"seaworthy/app"
 	"seaworthy/artifact"
 	"seaworthy/artifact/build"
+	"seaworthy/config"
 	"seaworthy/git"
 )
 
@@ -77,6 +78,9 @@ func (f *buildFlags) build(ctx context.Context, s Streams) error {
 	})
 	if err != nil {
 		return err
+	}
+	if len(request.Main) == 0 && request.Command == nil {
+		return usagef("there is nothing to build: name main packages in build.go.main of %s", config.Name)
 	}
 	all, err := build.Build(ctx, request, func(step build.Progress) { fmt.Fprintf(s.Err, "%s %s\n", step.Stage, step.Platform) })
 	if err != nil {

@@ -3,8 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,8 +20,11 @@ func newChecksum(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "checksum FILE…",
 		Short: "Print checksums as sha256sum does, or verify a list of them",
-		Example: `  seaworthy checksum dist/* > SHA256SUMS
-  seaworthy checksum --verify SHA256SUMS`,
+		Long: `Sums up files and prints a list that sha256sum --check understands, to be kept in the folder the files are in.
+With --verify, reads such a list and the files next to it; the exit code is 3 if one of them is not what the list
+says or is not there.`,
+		Example: `  seaworthy checksum dist/*.tar.gz > dist/SHA256SUMS
+  seaworthy checksum --verify dist/SHA256SUMS`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			alg, err := artifact.ParseAlgorithm(algorithm)
 			if err != nil {
@@ -60,28 +66,39 @@ func measure(file string) (artifact.Artifact, error) {
 	if err != nil {
 		return artifact.Artifact{}, err
 	}
-	a, err := artifact.Measure(filepath.Base(file), "", f)
+	a, err := artifact.Measure(filepath.Base(file), artifact.Other, f)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return artifact.Artifact{}, fmt.Errorf("summing up %s: %w", file, err)
 	}
 	return a, nil
 }
 
+// count writes a number with the word for one or for many.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
 func verifyChecksums(s Streams, alg artifact.Algorithm, list, dir string) error {
 	text, err := os.ReadFile(list)
 	if err != nil {
-		return usageError{fmt.Errorf("reading the list: %w", err)}
+		return usageError{err}
 	}
 	sums, err := artifact.ParseChecksums(alg, text)
 	if err != nil {
-		return usageError{fmt.Errorf("%s: %w", list, err)}
+		return usagef("%s", strings.Replace(err.Error(), alg.File(), list, 1))
 	}
 	if dir == "" {
 		dir = filepath.Dir(list)
 	}
 	var have []artifact.Artifact
 	for _, sum := range sums {
-		a, err := measure(filepath.Join(dir, filepath.FromSlash(sum.Name)))
+		a, err := measure(filepath.Join(dir, sum.Name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return verdictError{fmt.Sprintf("%s is listed and is not there.", sum.Name)}
+		}
 		if err != nil {
 			return err
 		}
@@ -90,6 +107,6 @@ func verifyChecksums(s Streams, alg artifact.Algorithm, list, dir string) error 
 	if err := artifact.VerifyChecksums(alg, sums, have); err != nil {
 		return verdictError{err.Error()}
 	}
-	_, err = fmt.Fprintf(s.Out, "%d files match %s\n", len(sums), list)
+	_, err = fmt.Fprintf(s.Out, "%s %s\n", count(len(sums), "file matches", "files match"), list)
 	return err
 }

@@ -31,7 +31,9 @@ func newDoctor(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what this machine and this repository still need",
-		Args:  cobra.NoArgs,
+		Long: `Looks for git and Go, whether the state folder can be written and the address is free, and whether the
+configuration of the repository is sound. Nothing is changed. The exit code is 3 if something is missing.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := diagnose(cmd.Context(), dir, addr)
 			err := out.print(s.Out, found, func(w io.Writer) error {
@@ -72,17 +74,12 @@ func diagnose(ctx context.Context, dir, addr string) []finding {
 	add("git", err, v)
 	goVersion, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
 	if err != nil {
-		err = fmt.Errorf("no go command: install Go to build Go projects (%w)", err)
+		err = errors.New("there is no go command: install Go to build Go projects")
 	}
 	add("go", err, strings.TrimSpace(string(goVersion)))
 	add("state folder", writable(dir), dir+" can be written")
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		err = fmt.Errorf("%s is taken: stop what listens there or choose another with --addr (%w)", addr, err)
-	} else {
-		err = l.Close()
-	}
-	add("address", err, addr+" is free")
+	free, err := listens(ctx, dir, addr)
+	add("address", err, free)
 	repo, err := git.Open(ctx, ".")
 	if err != nil {
 		add("repository", nil, "none here, which seaworthy up and demo do not need")
@@ -95,6 +92,18 @@ func diagnose(ctx context.Context, dir, addr string) []finding {
 	}
 	add("repository", err, says)
 	return found
+}
+
+// listens says that a platform could listen on an address, or does.
+func listens(ctx context.Context, dir, addr string) (string, error) {
+	if url, err := app.Serving(ctx, dir); err == nil {
+		return "a platform on " + dir + " answers at " + url, nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return "", fmt.Errorf("%s is taken: stop what listens there or choose another with --addr (%w)", addr, err)
+	}
+	return addr + " is free", l.Close()
 }
 
 // writable tries what the platform will do: make the folder and a file in it.

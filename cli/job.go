@@ -170,12 +170,14 @@ func checkJobs(s Streams, out outputFlag, config job.Config, problems []job.Prob
 		for _, p := range r.Warnings {
 			fmt.Fprintln(w, p, "(warning)")
 		}
-		_, err := fmt.Fprintf(w, "%d presubmits, %d postsubmits, %d periodics in %d repositories: %d errors, %d warnings\n",
-			r.Presubmits, r.Postsubmits, r.Periodics, r.Repos, len(r.Errors), len(r.Warnings))
+		_, err := fmt.Fprintf(w, "%s, %s, %s in %s: %s, %s\n",
+			count(r.Presubmits, "presubmit", "presubmits"), count(r.Postsubmits, "postsubmit", "postsubmits"),
+			count(r.Periodics, "periodic", "periodics"), count(r.Repos, "repository", "repositories"),
+			count(len(r.Errors), "error", "errors"), count(len(r.Warnings), "warning", "warnings"))
 		return err
 	})
 	if err == nil && len(r.Errors) > 0 {
-		err = usagef("the job configuration has %d errors", len(r.Errors))
+		err = usagef("the job configuration has %s", count(len(r.Errors), "error", "errors"))
 	}
 	return err
 }
@@ -206,7 +208,7 @@ func newJobList(s Streams) *cobra.Command {
 				Type     job.Type `json:"type"`
 				Repo     string   `json:"repo"`
 				Name     string   `json:"name"`
-				Optional bool     `json:"optional,omitempty"`
+				Optional bool     `json:"optional"`
 				Auto     bool     `json:"automatic"`
 			}
 			lines := []line{}

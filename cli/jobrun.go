@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 
 	"seaworthy/app"
 	"seaworthy/forge"
+	"seaworthy/git"
 	"seaworthy/job"
 )
 
@@ -53,6 +55,9 @@ func (f *jobRunFlags) run(ctx context.Context, s Streams, name string) error {
 	j, err := f.choose(config, whose, name)
 	if err != nil {
 		return err
+	}
+	if _, err := repo.Resolve(ctx, "HEAD"); errors.Is(err, git.ErrNotFound) {
+		return fmt.Errorf("there is no commit here yet to run %s on", name)
 	}
 	if changes, err := repo.Git(ctx, "status", "--porcelain"); err != nil {
 		return fmt.Errorf("looking for changes: %w", err)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +37,14 @@ code is 3 if the description needs to be completed.`,
 				return err
 			}
 			v := notes.Check(string(body), labels)
-			err = out.print(s.Out, v, func(w io.Writer) error {
+			shown := struct {
+				Verdict        notes.Outcome `json:"verdict"`
+				Text           string        `json:"text"`
+				Docs           []notes.Doc   `json:"docs"`
+				ActionRequired bool          `json:"action_required"`
+				Why            string        `json:"why"`
+			}{v.Outcome, v.Text, append([]notes.Doc{}, v.Docs...), v.ActionRequired, v.Why}
+			err = out.print(s.Out, shown, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "%s: %s\n%s", v.Outcome, v.Why, indent(v.Text))
 				return err
 			})
@@ -86,7 +94,8 @@ func newNotesGenerate(s Streams) *cobra.Command {
 		Use:   "generate",
 		Short: "Generate the release notes between two points of this repository's history",
 		Long: `Walks the first parents between two commits, finds the pull request each came through, and takes its note.
-With --offline no forge is asked: the notes are the subjects of the commits, and say so.`,
+As JSON, they are keyed by pull request. With --offline no forge is asked: the notes are the subjects of the
+commits, and say so.`,
 		Example: `  seaworthy notes generate --from v1.1.0 --to v1.2.0
   seaworthy notes generate --from v1.1.0 --offline`,
 		Args: cobra.NoArgs,
@@ -118,6 +127,21 @@ func (f *notesFlags) generate(ctx context.Context, s Streams) error {
 	return f.write(ctx, s, o)
 }
 
+// subject is a commit as -o json prints it, where no forge was asked.
+type subject struct {
+	Commit string `json:"commit"`
+	Text   string `json:"text"`
+	Author string `json:"author"`
+}
+
+func subjects(n notes.Notes) []subject {
+	all := []subject{}
+	for _, s := range n.Subjects {
+		all = append(all, subject{s.Commit, s.Text, s.Author})
+	}
+	return all
+}
+
 func (f *notesFlags) write(ctx context.Context, s Streams, o notes.Options) error {
 	for _, rev := range []string{f.from, f.to} {
 		if rev == "" {
@@ -131,15 +155,19 @@ func (f *notesFlags) write(ctx context.Context, s Streams, o notes.Options) erro
 	if err != nil {
 		return err
 	}
-	if f.out.format == "json" {
+	if f.out.format == "json" && !f.offline {
 		text, err := notes.EncodeJSON(n.Notes)
 		if err != nil {
 			return err
 		}
-		_, err = s.Out.Write(text)
+		_, err = fmt.Fprintf(s.Out, "%s\n", bytes.TrimSpace(text))
 		return err
 	}
-	return f.out.print(s.Out, n.Notes, func(w io.Writer) error {
+	var data any = n.Notes
+	if f.offline {
+		data = subjects(n)
+	}
+	return f.out.print(s.Out, data, func(w io.Writer) error {
 		_, err := io.WriteString(w, n.Markdown(notes.Render{Links: !f.offline}))
 		return err
 	})

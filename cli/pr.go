@@ -170,6 +170,7 @@ func newPRShow(s Streams) *cobra.Command {
 func newPRCreate(s Streams) *cobra.Command {
 	var f change
 	var n forge.NewPullRequest
+	var bodyFile string
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Propose a pushed branch as a pull request",
@@ -179,12 +180,21 @@ the administrator.`,
 		Example: `  git push http://127.0.0.1:7070/local/project.git fix-tides
   seaworthy pr create --head fix-tides --title "Read the tide tables right"`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if bodyFile != "" {
+				body, err := readInput(s, bodyFile)
+				if err != nil {
+					return err
+				}
+				n.Body = string(body)
+			}
 			return f.with(cmd.Context(), func(a *app.App) error { return f.propose(cmd.Context(), s, a, n) })
 		},
 	}
 	f.add(c)
 	c.Flags().StringVar(&n.Title, "title", "", "`text` of the title")
 	c.Flags().StringVar(&n.Body, "body", "", "`text` of the description")
+	c.Flags().StringVar(&bodyFile, "body-file", "", "`file` that holds the description (- reads stdin)")
+	c.MarkFlagsMutuallyExclusive("body", "body-file")
 	c.Flags().StringVar(&n.Head, "head", "", "`branch` to merge")
 	c.Flags().StringVar(&n.Base, "base", "", "`branch` to merge into (the default branch if empty)")
 	c.Flags().BoolVar(&n.Draft, "draft", false, "as a draft")

@@ -67,6 +67,9 @@ func (f *upFlags) up(ctx context.Context, s Streams) (err error) {
 	}
 	fmt.Fprintf(s.Out, "  state in   %s\n  log in as  %s, with the token in %s\n", f.dir, app.AdminLogin, a.AdminTokenFile())
 	fmt.Fprintln(s.Err, "Ctrl-C stops it; nothing is lost.")
+	defer context.AfterFunc(ctx, func() {
+		fmt.Fprintln(s.Err, "Stopping: jobs that run get a moment to end. A second Ctrl-C does not wait.")
+	})()
 	return a.Run(ctx)
 }
 
