@@ -159,7 +159,7 @@ func (a *App) requirements(ctx context.Context, pr forge.PullRequest, baseSHA st
 		return merge.Requirements{}, fmt.Errorf("working out what #%d must pass: %w", pr.Number, err)
 	}
 	all := job.Requirements(p.Jobs, pr.Repo.String(), pr.Base.Branch)
-	r := merge.Requirements{Contexts: p.Merge.RequiredContexts, IfPresent: all.RequiredIfPresent, Optional: append([]string{queueContext}, all.Optional...)}
+	r := merge.Requirements{Contexts: p.Merge.RequiredContexts, IfPresent: append([]string{config.Name}, all.RequiredIfPresent...), Optional: append([]string{queueContext}, all.Optional...)}
 	for _, j := range must {
 		r.Jobs = append(r.Jobs, merge.RequiredJob{Name: j.Name, Context: j.Context})
 	}
