@@ -134,16 +134,22 @@ func (s *Service) refresh(ctx context.Context, repo forge.RepoName, j *job.Job) 
 	k.mu.Lock()
 	defer k.mu.Unlock()
 
-	refs, err := result.Builds(ctx, s.o.Bucket, folder, "", mostColumns)
+	over := map[string]bool{} // only what is still listed need be remembered
+	refs, err := result.NewBuilds(ctx, s.o.Bucket, folder, mostColumns, func(id string) bool {
+		if k.over[id] {
+			over[id] = true
+		}
+		return k.over[id]
+	})
 	if err != nil {
 		return nil, err
 	}
-	refs = slices.DeleteFunc(refs, func(r result.Ref) bool { return k.over[r.ID] })
 	builds, err := s.load(ctx, refs)
 	if err != nil {
 		return nil, err
 	}
 	now := s.o.Now()
+	k.over = over
 	for _, b := range builds {
 		if b.ID == "" {
 			continue // its first file is yet to come

@@ -30,6 +30,24 @@ type Ref struct {
 // is empty. The folder is a job's (job.IndexPath, job.JobPath); in a folder of
 // aliases the builds they lead to are returned.
 func Builds(ctx context.Context, b *blob.Bucket, folder, before string, limit int) ([]Ref, error) {
+	refs, err := list(ctx, b, folder, before, limit)
+	if err != nil {
+		return nil, err
+	}
+	return follow(ctx, b, refs)
+}
+
+// NewBuilds is Builds without the ids that are known already, whose aliases
+// are not read again. They count for the limit.
+func NewBuilds(ctx context.Context, b *blob.Bucket, folder string, limit int, known func(id string) bool) ([]Ref, error) {
+	refs, err := list(ctx, b, folder, "", limit)
+	if err != nil {
+		return nil, err
+	}
+	return follow(ctx, b, slices.DeleteFunc(refs, func(r Ref) bool { return known(r.ID) }))
+}
+
+func list(ctx context.Context, b *blob.Bucket, folder, before string, limit int) ([]Ref, error) {
 	prefix := strings.TrimSuffix(folder, "/") + "/"
 	var refs []Ref
 	for it := b.List(&blob.ListOptions{Prefix: prefix, Delimiter: "/"}); ; {
@@ -56,6 +74,11 @@ func Builds(ctx context.Context, b *blob.Bucket, folder, before string, limit in
 	if limit > 0 && len(refs) > limit {
 		refs = refs[:limit]
 	}
+	return refs, nil
+}
+
+// follow replaces aliases by what they lead to.
+func follow(ctx context.Context, b *blob.Bucket, refs []Ref) ([]Ref, error) {
 	for i, r := range refs {
 		if strings.HasSuffix(r.Path, ".txt") {
 			target, err := b.ReadAll(ctx, r.Path)
