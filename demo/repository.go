@@ -60,7 +60,7 @@ func RepositoryTitles() []string {
 func TellRepository(name forge.RepoName, path string) func(context.Context, Platform, *Story, string) error {
 	return func(ctx context.Context, on Platform, story *Story, dir string) error {
 		t := &traveller{teller: teller{on: on, story: story, dir: dir}, repo: name, path: path}
-		return story.tell(ctx, t.acts())
+		return story.tell(ctx, travelPatience, t.acts())
 	}
 }
 

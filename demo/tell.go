@@ -83,21 +83,25 @@ func Titles() []string {
 	return titles
 }
 
-// How long any one step may take before the story fails.
-const patience = 3 * time.Minute
+// How long any one step may take before the story fails. The tests and builds
+// of a repository that somebody brings take what they take.
+const (
+	patience       = 3 * time.Minute
+	travelPatience = time.Hour
+)
 
 // Tell plays the story on a running platform. It returns at the first step
 // that does not hold. dir takes clones and downloads.
 func Tell(ctx context.Context, on Platform, story *Story, dir string) error {
 	t := &teller{on: on, story: story, dir: dir, tokens: map[string]string{}, as: map[string]Person{}, pulls: map[string]int{}}
-	return story.tell(ctx, t.acts())
+	return story.tell(ctx, patience, t.acts())
 }
 
-func (s *Story) tell(ctx context.Context, acts []act) error {
+func (s *Story) tell(ctx context.Context, patience time.Duration, acts []act) error {
 	for _, act := range acts {
 		s.begin(act.page)
 		err := func() error {
-			ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("it took longer than three minutes"))
+			ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("it took longer than %s", patience))
 			defer cancel()
 			return act.do(ctx)
 		}()
