@@ -26,7 +26,11 @@ func (a *App) claim(ctx context.Context, attach bool) error {
 	// The kernel drops the lock when the process ends, however it ends.
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
-		a.closers = append(a.closers, f, closerFunc(a.leave))
+		a.closers = append(a.closers, closerFunc(func() error {
+			// Closing alone lets a program that is being started right now keep
+			// the lock until it runs.
+			return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+		}), closerFunc(a.leave))
 		return nil
 	}
 	if cerr := f.Close(); cerr != nil || !errors.Is(err, syscall.EWOULDBLOCK) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"seaworthy/flow"
 	"seaworthy/forge"
@@ -96,7 +97,10 @@ func (a *App) openWork() (err error) {
 		Handlers: map[string]work.Handler{
 			kindEvent: a.handleEvent, kindRun: a.handleRun, kindPool: a.handlePool, kindPeriodic: a.handlePeriodic, kindFlow: a.handleFlow,
 		},
-		Log: a.o.Log, Now: a.o.Now,
+		// A job that takes longer runs again after the next start, so there is
+		// little to wait for.
+		Grace: 2 * time.Second,
+		Log:   a.o.Log, Now: a.o.Now,
 	})
 	return err
 }
