@@ -126,7 +126,7 @@ func drawGrid(w io.Writer, g *grid.Grid, columns int) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintln(w, "\n· passed  F failed  ½ flaky  R running, newest on the left")
+	_, err := fmt.Fprintln(w, "\n· passed  F failed  ½ flaky  S passed, some skipped  R running; newest on the left")
 	return err
 }
 

@@ -275,35 +275,77 @@ func newPRWhy(s Streams) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.on(cmd.Context(), args[0], func(a *app.App, repo forge.RepoName, n int) error {
-				why, err := a.Queue.Why(cmd.Context(), repo, n)
-				if err != nil {
-					return err
-				}
-				type reason struct {
-					Kind    string `json:"kind"`
-					Subject string `json:"subject,omitempty"`
-					Text    string `json:"text"`
-				}
-				shown := []reason{}
-				for _, b := range why {
-					shown = append(shown, reason{string(b.Kind), b.Subject, b.Sentence})
-				}
-				err = out.print(s.Out, shown, func(w io.Writer) error {
-					for _, r := range shown {
-						if _, err := fmt.Fprintln(w, r.Text); err != nil {
-							return err
-						}
-					}
-					return nil
-				})
-				if err == nil && len(why) > 0 {
-					return verdictError{fmt.Sprintf("#%d does not merge yet.", n)}
-				}
-				return err
+				return explain(cmd.Context(), s, a, out, repo, n)
 			})
 		},
 	}
 	f.add(c)
 	out.add(c)
 	return c
+}
+
+// reason is one thing that keeps a change from merging.
+type reason struct {
+	Kind    string `json:"kind"`
+	Subject string `json:"subject,omitempty"`
+	Text    string `json:"text"`
+}
+
+func explain(ctx context.Context, s Streams, a *app.App, out outputFlag, repo forge.RepoName, n int) error {
+	pr, err := a.Forge.PullRequest(ctx, repo, n)
+	if err != nil {
+		return err
+	}
+	reasons, otherwise := []reason{}, fmt.Sprintf("#%d is merged.", n)
+	if !pr.Merged {
+		if reasons, otherwise, err = reasonsFor(ctx, a, pr); err != nil {
+			return err
+		}
+	}
+	err = out.print(s.Out, reasons, func(w io.Writer) error {
+		for _, r := range reasons {
+			if _, err := fmt.Fprintln(w, r.Text); err != nil {
+				return err
+			}
+		}
+		if len(reasons) > 0 {
+			return nil
+		}
+		_, err := fmt.Fprintln(w, otherwise)
+		return err
+	})
+	if err == nil && len(reasons) > 0 {
+		return verdictError{fmt.Sprintf("#%d does not merge yet.", n)}
+	}
+	return err
+}
+
+// reasonsFor asks the queue, and says where the change stands in it if nothing
+// is in its way.
+func reasonsFor(ctx context.Context, a *app.App, pr forge.PullRequest) ([]reason, string, error) {
+	why, err := a.Queue.Why(ctx, pr.Repo, pr.Number)
+	if err != nil {
+		return nil, "", err
+	}
+	reasons := []reason{}
+	for _, b := range why {
+		reasons = append(reasons, reason{string(b.Kind), b.Subject, b.Sentence})
+	}
+	stands := fmt.Sprintf("Nothing keeps #%d from merging.", pr.Number)
+	if pr.State != forge.StateOpen {
+		return reasons, stands, nil
+	}
+	pool, err := a.Queue.Pool(ctx, pr.Repo, pr.Base.Branch)
+	if err != nil {
+		return nil, "", err
+	}
+	if pool.Paused != "" {
+		reasons = append(reasons, reason{"paused", pr.Base.Branch, fmt.Sprintf("The queue of %s is paused: %s.", pr.Base.Branch, pool.Paused)})
+	}
+	for _, m := range pool.Standings {
+		if m.Number == pr.Number {
+			stands += " " + m.Text
+		}
+	}
+	return reasons, stands, nil
 }

@@ -251,6 +251,9 @@ func newRunAbort(s Streams) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if e.State.Final() {
+					return fmt.Errorf("%s %s is over already: %s", e.Job, e.BuildID, e.State)
+				}
 				if err := a.Runs.Abort(cmd.Context(), e.ID, stopReason(why)); err != nil {
 					return err
 				}

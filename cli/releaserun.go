@@ -1,0 +1,222 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"seaworthy/app"
+	"seaworthy/flow"
+	"seaworthy/forge"
+)
+
+// shownRelease is a stage, cut or branching as -o json prints it.
+type shownRelease struct {
+	ID       string     `json:"id"`
+	Flow     string     `json:"flow"`
+	Version  string     `json:"version,omitempty"`
+	Branch   string     `json:"branch,omitempty"`
+	Commit   string     `json:"commit,omitempty"`
+	Mock     bool       `json:"mock"`
+	State    flow.State `json:"state"`
+	Sentence string     `json:"sentence"`
+	Actor    string     `json:"actor"`
+	Created  time.Time  `json:"created"`
+	Seconds  float64    `json:"seconds,omitempty"` // how long it took
+}
+
+func showRelease(r flow.Run, sentence string) shownRelease {
+	return shownRelease{ID: r.ID, Flow: r.Flow, Mock: r.Mock, State: r.State, Sentence: sentence, Actor: r.Actor, Created: r.CreatedAt}
+}
+
+// onRun calls f about a stage, cut or branching that there is.
+func onRun(ctx context.Context, p platform, id string, f func(*app.App, flow.Timeline) error) error {
+	return p.with(ctx, func(a *app.App) error {
+		t, err := a.Releases.Status(ctx, id)
+		if errors.Is(err, flow.ErrNoRun) {
+			return fmt.Errorf("there is no run %q of a release: seaworthy release history names them", id)
+		}
+		if err != nil {
+			return err
+		}
+		return f(a, t)
+	})
+}
+
+func newReleaseStatus(s Streams) *cobra.Command {
+	var p platform
+	var out outputFlag
+	c := &cobra.Command{
+		Use:   "status RUN",
+		Short: "Show how far a stage or cut has come",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return onRun(cmd.Context(), p, args[0], func(_ *app.App, t flow.Timeline) error {
+				shown := struct {
+					shownRelease
+					Steps   []flow.StepStatus `json:"steps"`
+					Changes []flow.StateEvent `json:"changes"`
+				}{showRelease(t.Run, t.Sentence), t.Steps, t.Changes}
+				return out.print(s.Out, shown, func(w io.Writer) error { return printTimeline(w, t) })
+			})
+		},
+	}
+	p.add(c)
+	out.add(c)
+	return c
+}
+
+func printTimeline(w io.Writer, t flow.Timeline) error {
+	fmt.Fprintln(w, t.Sentence)
+	var rows [][]string
+	for _, step := range t.Steps {
+		took := ""
+		if step.Duration > 0 {
+			took = step.Duration.Round(100 * time.Millisecond).String()
+		}
+		rows = append(rows, []string{string(step.State), step.Title, took, step.Sentence})
+	}
+	return table(w, "The flow has no steps.", []string{"state", "step", "took", "says"}, rows)
+}
+
+func newReleaseWatch(s Streams) *cobra.Command {
+	var p platform
+	c := &cobra.Command{
+		Use:   "watch RUN",
+		Short: "Watch a stage or cut that somebody else drives, until it ends or waits",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
+				return follow(cmd.Context(), s, a, args[0], func() error { return waitFinal(cmd.Context(), a, args[0]) })
+			})
+		},
+	}
+	p.add(c)
+	return c
+}
+
+func newReleaseApprove(s Streams) *cobra.Command {
+	var p platform
+	var role, why string
+	c := &cobra.Command{
+		Use:   "approve RUN",
+		Short: "Approve a cut in a role, and drive it on",
+		Long: `Approves as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as the administrator, who
+holds the state folder and every role.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
+				who, err := actor(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				if err := a.Approve(cmd.Context(), args[0], role, who, why); err != nil {
+					return err
+				}
+				return drive(cmd.Context(), s, a, args[0], flow.DriveOptions{})
+			})
+		},
+	}
+	p.add(c)
+	c.Flags().StringVar(&role, "as", "", "`role` that approves")
+	c.Flags().StringVar(&why, "why", "", "a few `words` for the record")
+	require(c, "as")
+	return c
+}
+
+func newReleaseResume(s Streams) *cobra.Command {
+	var p platform
+	var o flow.DriveOptions
+	c := &cobra.Command{
+		Use:   "resume RUN",
+		Short: "Go on with a stage or cut that failed or was killed",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
+				return drive(cmd.Context(), s, a, args[0], o)
+			})
+		},
+	}
+	p.add(c)
+	c.Flags().StringVar(&o.Until, "until", "", "stop after this `step`")
+	c.Flags().StringVar(&o.Only, "step", "", "run this one `step` only")
+	return c
+}
+
+func newReleaseAbort(s Streams) *cobra.Command {
+	var p platform
+	var why string
+	c := &cobra.Command{
+		Use:   "abort RUN",
+		Short: "End a stage or cut for good; what is public stays",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
+				if err := a.Releases.Abort(cmd.Context(), args[0], me(), why); err != nil {
+					return err
+				}
+				t, err := a.Releases.Status(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return printTimeline(s.Out, t)
+			})
+		},
+	}
+	p.add(c)
+	c.Flags().StringVar(&why, "why", "", "a few `words` for the record")
+	return c
+}
+
+func newReleaseHistory(s Streams) *cobra.Command {
+	var f change
+	var out outputFlag
+	limit := 20
+	c := &cobra.Command{
+		Use:   "history",
+		Short: "List stages and cuts, newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return f.with(cmd.Context(), func(a *app.App) error {
+				repo, err := f.find(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				return printHistory(cmd.Context(), s, a, out, repo, limit)
+			})
+		},
+	}
+	f.add(c)
+	out.add(c)
+	c.Flags().IntVar(&limit, "limit", limit, "at most so `many`")
+	return c
+}
+
+func printHistory(ctx context.Context, s Streams, a *app.App, out outputFlag, repo forge.RepoName, limit int) error {
+	events, err := a.Releases.History(ctx, repo, limit)
+	if err != nil {
+		return err
+	}
+	shown := []shownRelease{}
+	for _, e := range events {
+		r := showRelease(e.Run, e.Sentence)
+		r.Version, r.Branch, r.Commit, r.Seconds = e.Version, e.Branch, e.Commit, e.Took.Seconds()
+		shown = append(shown, r)
+	}
+	return out.print(s.Out, shown, func(w io.Writer) error {
+		var rows [][]string
+		for _, e := range events {
+			mode := "nomock"
+			if e.Run.Mock {
+				mode = "mock"
+			}
+			rows = append(rows, []string{e.Run.Flow, e.Version, mode, e.Run.ID, e.Run.CreatedAt.UTC().Format("2006-01-02 15:04"),
+				e.Took.Round(100 * time.Millisecond).String(), string(e.Run.State)})
+		}
+		return table(w, "Nothing has been released yet.", []string{"step", "version", "mode", "run", "start", "took", "state"}, rows)
+	})
+}
