@@ -14,6 +14,7 @@ import (
 
 	"seaworthy/job"
 	"seaworthy/job/result"
+	"seaworthy/job/run"
 )
 
 const runsPerPage = 50
@@ -103,7 +104,7 @@ func (s *Site) run(r *http.Request) (view, error) {
 		p.Skipped = plural(p.Lines[0].Number-1, "line", "lines")
 	}
 	p.Size, p.Live = size, live
-	topics := "run:" + e.BuildID
+	topics := run.Topic(e.ID) + " " + run.LogTopic(e.ID)
 	return view{page: "run", Title: e.Job + " " + p.Mark.Word, Nav: "runs", Topics: topics, Data: p}, nil
 }
 

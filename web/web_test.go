@@ -240,7 +240,7 @@ func TestPages(t *testing.T) {
 		{"/harbour/halyard/pull/x", 404, nil},
 		{"/runs", 200, []string{"pull-unit", "post-unit", "#2 Fewer digits"}},
 		{"/runs?state=failed", 200, []string{"pull-unit"}},
-		{"/runs/1002", 200, []string{"failed in 1:00", "1 of 2 tests failed", "TestShort", "got &lt;18.520&gt;", "--- FAIL: TestConvert", `class="hit"`, "&lt;script&gt;"}},
+		{"/runs/1002", 200, []string{"failed in 1:00", "1 of 2 tests failed", `data-topics="execution/b log/b"`, "TestShort", "got &lt;18.520&gt;", "--- FAIL: TestConvert", `class="hit"`, "&lt;script&gt;"}},
 		{"/runs/77", 404, nil},
 		{"/signal", 200, []string{"post-unit", "flaky"}},
 		{"/harbour/halyard/grid/post-unit", 200, []string{"TestConvert", "post-unit.Overall", `href="/runs/1001"`}},

@@ -145,6 +145,9 @@ func New(o Options) (*Service, error) {
 // Topic returns the name under which changes of an execution are notified.
 func Topic(id string) string { return "execution/" + id }
 
+// LogTopic returns the name under which the growth of its log is.
+func LogTopic(id string) string { return "log/" + id }
+
 // Execution returns one execution.
 func (s *Service) Execution(ctx context.Context, id string) (job.Execution, error) {
 	return s.o.Store.Execution(ctx, id)

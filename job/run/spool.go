@@ -59,7 +59,7 @@ func (s *Service) newSpool(e job.Execution) (*spool, error) {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
 	sp.log = log
-	sp.notify = func() { s.o.Notify(Topic(e.ID)) }
+	sp.notify = func() { s.o.Notify(LogTopic(e.ID)) }
 	return sp, nil
 }
 
