@@ -155,7 +155,10 @@ func newReleaseAbort(s Streams) *cobra.Command {
 		Short: "End a stage or cut for good; what is public stays",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, t flow.Timeline) error {
+				if t.Run.State.Final() && t.Run.State != flow.Failed {
+					return fmt.Errorf("run %s is over already: %s", args[0], t.Run.State)
+				}
 				if err := a.Releases.Abort(cmd.Context(), args[0], me(), why); err != nil {
 					return err
 				}
