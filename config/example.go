@@ -18,6 +18,7 @@ type Detected struct {
 	VersionVar    string   // variable that holds the version, such as "main.version"
 	Files         []string // of LICENSE, README.md and the like, those there are
 	Maintainers   []string // logins of who may approve a release
+	Owners        bool     // OWNERS files say who reviews and approves
 }
 
 // Default returns the configuration of a Go module without a file: what
@@ -140,7 +141,13 @@ jobs:
 merge:
   method: merge # or squash, rebase
   labels:
+    {{- if .Owners}}
     require: [lgtm, approved]
+    {{- else}}
+    # There is no OWNERS file, so anybody who works on this repository may say
+    # /approve, and nobody else has to look. With more people: [lgtm, approved].
+    require: [approved]
+    {{- end}}
     forbid: [do-not-merge/hold, do-not-merge/work-in-progress, needs-rebase]
   # Milestone that merged changes get, by branch:
   # milestone: { {{- quoted .DefaultBranch}}: v0.1}

@@ -68,6 +68,8 @@ func (t *turn) approval(ctx context.Context, files []forge.FileChange, reviews [
 	if err != nil {
 		return err
 	}
+	policy := t.policy.Approval
+	policy.RequireSelfApproval = policy.RequireSelfApproval || t.unowned
 	a := merge.Approve(owners, merge.Change{
 		Author:   t.pr.Author,
 		Files:    paths(files),
@@ -76,7 +78,7 @@ func (t *turn) approval(ctx context.Context, files []forge.FileChange, reviews [
 		ByHand:   t.state.ByHand,
 		Prefer:   append(append([]string{}, t.pr.Assignees...), t.pr.Reviewers...),
 		Seed:     t.number,
-	}, t.policy.Approval)
+	}, policy)
 	t.labels.set(labelApproved, a.Approved)
 	return t.keepComment(ctx, approvalMarker, t.approvalText(a))
 }
@@ -87,21 +89,28 @@ func (t *turn) approvalText(a merge.Approval) string {
 	switch {
 	case a.ByHand != "":
 		fmt.Fprintf(&b, "**Approved** by hand: %s set the label `%s`.\n", a.ByHand, labelApproved)
+	case a.Approved && t.unowned:
+		b.WriteString("**Approved.**\n")
 	case a.Approved:
 		b.WriteString("**Approved** by the owners of every changed file.\n")
 	case len(a.Files) == 0:
 		b.WriteString("**Not approved**: it changes no file.\n")
-	case len(a.Suggested) == 0:
+	case len(a.Suggested) == 0 && !t.unowned:
 		b.WriteString("**Not approved**, and no OWNERS file names somebody else who could. " +
 			"A maintainer can add the label `" + labelApproved + "` by hand.\n")
+	case t.unowned:
+		b.WriteString("**Not approved yet.** No OWNERS file names somebody for these files, so it needs `/approve` from anybody who works on this repository.\n")
 	default:
 		fmt.Fprintf(&b, "**Not approved yet.** It needs `/approve` from %s, or from others who own these files.\n",
 			bold(a.Suggested))
 	}
-	if len(a.Dirs) > 0 {
+	if len(a.Dirs) > 0 && !t.unowned {
 		b.WriteString("\n| files | owners | approved by |\n|---|---|---|\n")
 	}
 	for _, d := range a.Dirs {
+		if t.unowned {
+			break // the folder is the root, and everybody's
+		}
 		by := "nobody yet"
 		if d.Approved {
 			by = strings.Join(d.ApprovedBy, ", ")

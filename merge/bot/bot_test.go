@@ -316,7 +316,7 @@ func TestChangesCannotAppointTheirOwnApprovers(t *testing.T) {
 func TestNobodyOwnsIt(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	s.tree = nil
+	s.tree = map[string]string{"OWNERS": "approvers: [gone]\n"}
 	s.pull("opened")
 	if body := s.comment(approvalMarker); !strings.Contains(body, "no OWNERS file names somebody else who could") {
 		t.Errorf("comment:\n%s", body)

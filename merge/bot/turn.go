@@ -28,8 +28,9 @@ type turn struct {
 	labels        *labels
 	state         state // as the approval comment remembers it
 
-	files  []forge.FileChange // lazily, by changed
-	owners *merge.Owners      // lazily, by ownership
+	files   []forge.FileChange // lazily, by changed
+	owners  *merge.Owners      // lazily, by ownership
+	unowned bool               // with owners: no OWNERS file is about the changed files
 
 	lgtmBy  string // who says that it looks good; set by lgtm
 	saying  said
@@ -193,12 +194,30 @@ func (t *turn) ownership(ctx context.Context) (*merge.Owners, error) {
 			files[path] = contents[i]
 		}
 	}
+	if len(files) == 0 {
+		// Nobody owns these files by name: whoever works on the repository
+		// may approve, but has to say so.
+		t.unowned = true
+		files["OWNERS"] = t.everybody()
+	}
 	owners, problems := merge.Load(files)
 	for _, p := range problems {
 		t.bot.opt.Log.Warn("irregular OWNERS file", "repo", t.repo, "problem", p.String())
 	}
 	t.owners = owners.Among(append([]string{}, t.collaborators...))
 	return t.owners, nil
+}
+
+// everybody is the OWNERS file of a repository that has none.
+func (t *turn) everybody() []byte {
+	var b strings.Builder
+	b.WriteString("approvers:\n")
+	for _, login := range t.collaborators {
+		if !t.bot.own(login) {
+			fmt.Fprintf(&b, "- %q\n", login)
+		}
+	}
+	return []byte(b.String())
 }
 
 // settle brings labels and comments to what everything said amounts to.
