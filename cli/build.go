@@ -86,17 +86,24 @@ func (f *buildFlags) build(ctx context.Context, s Streams) error {
 	if err != nil {
 		return err
 	}
+	if err := writeChecksums(out, all); err != nil {
+		return err
+	}
+	for _, a := range all {
+		fmt.Fprintln(s.Out, filepath.Join(f.out, a.Name))
+	}
+	return nil
+}
+
+func writeChecksums(dir string, all []artifact.Artifact) error {
 	for _, alg := range []artifact.Algorithm{artifact.SHA256, artifact.SHA512} {
 		text, err := artifact.RenderChecksums(alg, all)
 		if err != nil {
 			return err
 		}
-		if err := writeNew(filepath.Join(out, alg.File()), text, true); err != nil {
+		if err := writeNew(filepath.Join(dir, alg.File()), text, true); err != nil {
 			return err
 		}
-	}
-	for _, a := range all {
-		fmt.Fprintln(s.Out, filepath.Join(f.out, a.Name))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"seaworthy/demo"
 	"seaworthy/strict"
 )
 
@@ -183,18 +184,25 @@ func require(c *cobra.Command, flags ...string) {
 	}
 }
 
-// terminal reports whether w is a terminal, and how wide.
-func terminal(w io.Writer) (width int, ok bool) {
+// terminal reports whether w is a terminal, and its columns and rows.
+func terminal(w io.Writer) (width, height int, ok bool) {
 	f, isFile := w.(*os.File)
 	if !isFile || !term.IsTerminal(int(f.Fd())) {
-		return 0, false
+		return 0, 0, false
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	return width, err == nil
+	width, height, err := term.GetSize(int(f.Fd()))
+	return width, height, err == nil
+}
+
+// screenOn is what a list of steps is drawn on.
+func screenOn(w io.Writer) *demo.Terminal {
+	width, height, tty := terminal(w)
+	dumb := strings.HasPrefix(os.Getenv("TERM"), "dumb")
+	return &demo.Terminal{Out: w, Live: tty && !dumb, Color: colorful(w), Width: width, Height: height}
 }
 
 // colorful honours NO_COLOR and dumb terminals.
 func colorful(w io.Writer) bool {
-	_, tty := terminal(w)
+	_, _, tty := terminal(w)
 	return tty && os.Getenv("NO_COLOR") == "" && !strings.HasPrefix(os.Getenv("TERM"), "dumb")
 }

@@ -76,7 +76,7 @@ func (f *demoFlags) run(ctx context.Context, s Streams) (err error) {
 		tell, titles = demo.TellRepository(name, repo.Dir), demo.RepositoryTitles()
 	}
 	var a *app.App
-	screen := &screen{terminal: newTerminal(s), wake: make(chan struct{}, 1)}
+	screen := &screen{terminal: screenOn(s.Out), wake: make(chan struct{}, 1)}
 	story := demo.NewStory(titles, time.Now, func() {
 		if a != nil {
 			a.Hub.Publish("story")
@@ -152,11 +152,6 @@ func forPages(steps []demo.Step) []web.StoryStep {
 		all = append(all, web.StoryStep{Title: s.Title, State: string(s.State), Note: s.Note, Link: s.Link, Duration: s.Duration})
 	}
 	return all
-}
-
-func newTerminal(s Streams) *demo.Terminal {
-	width, tty := terminal(s.Out)
-	return &demo.Terminal{Out: s.Out, Live: tty && colorful(s.Out), Color: colorful(s.Out), Width: width}
 }
 
 // screen draws a story while it is told.

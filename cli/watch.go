@@ -15,8 +15,7 @@ const lookEvery = 250 * time.Millisecond
 
 // follow shows a run's steps on stderr while work goes on.
 func follow(ctx context.Context, s Streams, a *app.App, id string, work func() error) error {
-	width, tty := terminal(s.Err)
-	screen := &demo.Terminal{Out: s.Err, Live: tty && colorful(s.Err), Color: colorful(s.Err), Width: width}
+	screen := screenOn(s.Err)
 	done := make(chan error, 1)
 	go func() { done <- work() }()
 	look := time.NewTicker(lookEvery)

@@ -6,6 +6,6 @@
 // the platform really did. The sample project and the changes people propose
 // are the txtar files in the folder story.
 //
-//	story := demo.NewStory(demo.Titles(), time.Now)
-//	err := demo.Tell(ctx, platform, story)
+//	story := demo.NewStory(demo.Titles(), time.Now, redraw)
+//	err := demo.Tell(ctx, platform, story, dir)
 package demo

@@ -83,7 +83,7 @@ func (t *traveller) bring(ctx context.Context) error {
 		}
 	}
 	t.story.link("/" + t.repo.String())
-	t.story.note("%s with %d branches and %d tags", t.repo, len(refs)-tags, tags)
+	t.story.note("%s with %s and %s", t.repo, count(len(refs)-tags, "branch", "branches"), count(tags, "tag", "tags"))
 	return nil
 }
 
@@ -96,7 +96,7 @@ func (t *traveller) read(ctx context.Context) error {
 	if facts.Default {
 		from = "it has none; these are defaults for a Go module"
 	}
-	t.story.note("%d jobs, %d main packages (%s)", facts.Jobs, facts.Mains, from)
+	t.story.note("%s, %s (%s)", count(facts.Jobs, "job", "jobs"), count(facts.Mains, "main package", "main packages"), from)
 	return nil
 }
 
@@ -278,7 +278,7 @@ func (t *traveller) verifyIt(ctx context.Context) error {
 			return err
 		}
 	}
-	t.story.note("%d archives match %s%s", checked, artifact.SHA256.File(), said)
+	t.story.note("%s %s%s", count(checked, "archive matches", "archives match"), artifact.SHA256.File(), said)
 	return nil
 }
 

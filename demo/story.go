@@ -91,6 +91,14 @@ func (s *Story) update(change func()) {
 	s.changed()
 }
 
+// count writes a number with the word for one or for many.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // Terminal draws a story: a list that lives in place on a terminal, a line for
 // each finished step where the output is piped.
 type Terminal struct {
@@ -98,14 +106,17 @@ type Terminal struct {
 	Live  bool // Out is a terminal that can move its cursor
 	Color bool
 	Width int // columns; 80 when zero
-	drawn int // lines of the last live drawing
-	said  int // steps already printed when piped
+	// Height is the number of rows, unknown when zero. What does not fit on
+	// the screen cannot be drawn over and is said line by line.
+	Height int
+	drawn  int // lines of the last live drawing
+	said   int // steps already printed when piped
 }
 
 // Draw shows the steps. Call it after every change, and now and then for the
 // running step's clock.
 func (t *Terminal) Draw(steps []Step) error {
-	if !t.Live {
+	if !t.live(len(steps)) {
 		return t.lines(steps)
 	}
 	var b strings.Builder
@@ -113,11 +124,25 @@ func (t *Terminal) Draw(steps []Step) error {
 		fmt.Fprintf(&b, "\x1b[%dA", t.drawn)
 	}
 	for _, s := range steps {
-		b.WriteString("\x1b[2K" + t.line(s) + "\n")
+		b.WriteString("\x1b[2K" + t.line(s, t.width()) + "\n")
 	}
 	t.drawn = len(steps)
 	_, err := io.WriteString(t.Out, b.String())
 	return err
+}
+
+// narrowest is how many columns a live drawing needs to say anything.
+const narrowest = 24
+
+func (t *Terminal) live(steps int) bool {
+	return t.Live && t.width() >= narrowest && (t.Height == 0 || steps < t.Height)
+}
+
+func (t *Terminal) width() int {
+	if t.Width == 0 {
+		return 80
+	}
+	return t.Width
 }
 
 func (t *Terminal) lines(steps []Step) error {
@@ -126,14 +151,16 @@ func (t *Terminal) lines(steps []Step) error {
 		if s.State != Done && s.State != Failed {
 			return nil
 		}
-		if _, err := fmt.Fprintln(t.Out, t.line(s)); err != nil {
+		if _, err := fmt.Fprintln(t.Out, t.line(s, 0)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *Terminal) line(s Step) string {
+// line writes a step in at most width columns, or whole when width is zero: a
+// line that wraps would break a drawing.
+func (t *Terminal) line(s Step, width int) string {
 	shape, color := "○", "2"
 	switch s.State {
 	case Running:
@@ -151,11 +178,8 @@ func (t *Terminal) line(s Step) string {
 	if s.Note != "" {
 		text += ": " + s.Note
 	}
-	width := t.Width
-	if width == 0 {
-		width = 80
-	}
-	if t.Live { // a line that wraps would break the drawing
+	text = strings.ReplaceAll(text, "\n", " ")
+	if width > 0 {
 		text = shorten(text, width-12)
 	}
 	if !t.Color {
@@ -168,9 +192,9 @@ func (t *Terminal) line(s Step) string {
 }
 
 func shorten(text string, width int) string {
-	r := []rune(strings.ReplaceAll(text, "\n", " "))
-	if len(r) <= width || width < 2 {
-		return string(r)
+	r := []rune(text)
+	if len(r) <= width {
+		return text
 	}
 	return string(r[:width-1]) + "…"
 }
