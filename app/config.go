@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 
@@ -239,8 +241,11 @@ func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit st
 		Rehearse: p.Release.Gates.Rehearsal == "required",
 		Tagger:   cut.Identity{Name: "Seaworthy", Email: BotLogin + "@localhost"},
 	}
-	if len(p.Build.Command) > 0 {
-		out.Build.Command = &build.Command{Run: p.Build.Command, Outputs: p.Build.Outputs}
+	switch {
+	case len(p.Build.Command) > 0:
+		out.Build.Main, out.Build.Command = nil, &build.Command{Run: p.Build.Command, Outputs: p.Build.Outputs}
+	case len(p.Build.Go.Main) == 0:
+		out.Build.Platforms = nil // nothing to build: it is released as source
 	}
 	for _, r := range p.Release.Gates.Approvals {
 		out.Approvals = append(out.Approvals, r.Role)
@@ -248,12 +253,17 @@ func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit st
 	return out, nil
 }
 
+// environment lists the variables of a build by name; those of go build count
+// before those of any command.
 func environment(b config.Build) []string {
+	all := maps.Clone(b.Env)
+	if all == nil {
+		all = map[string]string{}
+	}
+	maps.Copy(all, b.Go.Env)
 	var env []string
-	for _, from := range []map[string]string{b.Env, b.Go.Env} {
-		for k, v := range from {
-			env = append(env, k+"="+v)
-		}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		env = append(env, name+"="+all[name])
 	}
 	return env
 }

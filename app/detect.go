@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"path"
 	"regexp"
 	"slices"
@@ -141,24 +144,66 @@ func inModule(dir string, modules map[string]bool) bool {
 	return false
 }
 
-// versionVariable finds "var version = …" in a main package.
+// versionVariable finds the text variable of a main package that the linker can
+// set to the version.
 func versionVariable(ctx context.Context, repo *git.Repository, rev string, mains []string) (string, error) {
-	for _, name := range []string{"version", "Version"} {
-		hits, err := grep(ctx, repo, rev, `^(var )?[[:space:]]*`+name+`[[:space:]]+(string[[:space:]]*)?=[[:space:]]*"`, "*.go")
+	hits, err := grep(ctx, repo, rev, `\b[vV]ersion\b`, "*.go")
+	if err != nil {
+		return "", err
+	}
+	found := ""
+	for _, f := range hits {
+		dir := path.Dir(f)
+		if dir != "." {
+			dir = "./" + dir
+		}
+		if !slices.Contains(mains, dir) || strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		text, err := read(ctx, repo, rev, f)
 		if err != nil {
 			return "", err
 		}
-		for _, f := range hits {
-			dir := path.Dir(f)
-			if dir != "." {
-				dir = "./" + dir
-			}
-			if slices.Contains(mains, dir) && !strings.HasSuffix(f, "_test.go") {
-				return "main." + name, nil
-			}
+		if settable(text, "version") {
+			return "main.version", nil
+		}
+		if settable(text, "Version") {
+			found = "main.Version"
 		}
 	}
-	return "", nil
+	return found, nil
+}
+
+// settable reports whether a Go file declares a package variable that -X of the
+// linker sets: one of type string, without a value or with a literal one.
+func settable(text []byte, name string) bool {
+	file, err := parser.ParseFile(token.NewFileSet(), "", text, parser.SkipObjectResolution)
+	if err != nil {
+		return false // the compiler will say so
+	}
+	for _, d := range file.Decls {
+		vars, ok := d.(*ast.GenDecl)
+		if !ok || vars.Tok != token.VAR {
+			continue
+		}
+		for _, spec := range vars.Specs {
+			v, ok := spec.(*ast.ValueSpec)
+			if !ok {
+				continue
+			}
+			i := slices.IndexFunc(v.Names, func(n *ast.Ident) bool { return n.Name == name })
+			if i < 0 {
+				continue
+			}
+			kind, named := v.Type.(*ast.Ident)
+			if len(v.Values) <= i {
+				return named && kind.Name == "string"
+			}
+			literal, ok := v.Values[i].(*ast.BasicLit)
+			return ok && literal.Kind == token.STRING && (v.Type == nil || named && kind.Name == "string")
+		}
+	}
+	return false
 }
 
 // grep lists the files in which a line matches an extended expression.

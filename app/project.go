@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"seaworthy/config"
 	"seaworthy/forge"
@@ -39,6 +40,9 @@ func ReadProject(ctx context.Context, repo *git.Repository, rev string, name for
 	if err != nil {
 		return Project{}, err
 	}
+	if p, err = withMains(ctx, repo, rev, p); err != nil {
+		return Project{}, err
+	}
 	return withJobs(ctx, repo, rev, name, p)
 }
 
@@ -55,6 +59,22 @@ func defaultProject(ctx context.Context, repo *git.Repository, rev string, name 
 	full, err := withJobs(ctx, repo, rev, name, p)
 	full.Default = true
 	return full, err
+}
+
+// withMains fills in the main packages of a file that names none: all of the
+// module. A library has none.
+func withMains(ctx context.Context, repo *git.Repository, rev string, p config.Project) (config.Project, error) {
+	if len(p.Build.Go.Main) > 0 || len(p.Build.Command) > 0 {
+		return p, nil
+	}
+	files, err := list(ctx, repo, rev)
+	if err != nil {
+		return p, fmt.Errorf("looking for main packages: %w", err)
+	}
+	if slices.Contains(files, "go.mod") {
+		p.Build.Go.Main, err = mains(ctx, repo, rev, files)
+	}
+	return p, err
 }
 
 func withJobs(ctx context.Context, repo *git.Repository, rev string, name forge.RepoName, p config.Project) (Project, error) {

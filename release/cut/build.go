@@ -29,12 +29,16 @@ func (s *Service) buildArchives(ctx context.Context, in site) ([]artifact.Artifa
 	if err := os.RemoveAll(request.OutDir); err != nil {
 		return nil, fmt.Errorf("clearing the folder for archives: %w", err)
 	}
-	built, err := build.Build(ctx, request, func(p build.Progress) {
-		flow.Progress(ctx, "%d of %d platforms", p.Finished, p.Total)
-		if p.Stage != build.Packing {
-			flow.Logf(ctx, "%s %s", p.Platform, p.Stage)
-		}
-	})
+	var built []artifact.Artifact
+	var err error
+	if in.Plan.Project.Build.programs() {
+		built, err = build.Build(ctx, request, func(p build.Progress) {
+			flow.Progress(ctx, "%d of %d platforms", p.Finished, p.Total)
+			if p.Stage != build.Packing {
+				flow.Logf(ctx, "%s %s", p.Platform, p.Stage)
+			}
+		})
+	}
 	if err != nil {
 		// The same source does not build the second time either.
 		return nil, flow.Permanent(err)
@@ -86,7 +90,11 @@ func (s *Service) verifyBuilt(ctx context.Context, in product) (verification, er
 			return v, flow.Permanent(fmt.Errorf("verifying %s: %w", a.Name, err))
 		}
 	}
-	if want := max(len(in.Plan.Project.Build.Platforms), 1); v.Archives != want {
+	want := max(len(in.Plan.Project.Build.Platforms), 1)
+	if !in.Plan.Project.Build.programs() {
+		want = 0 // the source is all there is
+	}
+	if v.Archives != want {
 		return v, flow.Permanent(fmt.Errorf("there are %d archives for %d platforms", v.Archives, want))
 	}
 	flow.Progress(ctx, "%d archives, %d programs", v.Archives, v.Programs)

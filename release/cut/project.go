@@ -45,6 +45,10 @@ type Build struct {
 	Parallel int  `json:"parallel,omitempty"`
 }
 
+// programs reports whether there is something to build. A library has nothing
+// and is released as source alone.
+func (b Build) programs() bool { return len(b.Main) > 0 || b.Command != nil || !b.Source }
+
 // validate reports what a release cannot be made with.
 func (p Project) validate() error {
 	if err := artifact.CheckName(p.Name); err != nil {
