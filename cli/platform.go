@@ -210,7 +210,7 @@ func lastTwo(address string) (forge.RepoName, bool) {
 // needsGo says early what a demo would otherwise fail over late.
 func needsGo() error {
 	if _, err := exec.LookPath("go"); err != nil {
-		return fmt.Errorf("the go command is needed to build the project: install Go and put it on PATH (%w)", err)
+		return errors.New("the go command is needed to build the project: install Go and put it on PATH")
 	}
 	return nil
 }

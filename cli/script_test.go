@@ -43,11 +43,16 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	gitProgram, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", filepath.Join(e.WorkDir, "home"))
 			e.Setenv("SEAWORTHY", program)
+			e.Setenv("GIT", gitProgram)
 			e.Setenv("GOCACHE", cache[0])
 			e.Setenv("GOMODCACHE", cache[1])
 			e.Setenv("GOFLAGS", "-mod=mod")
