@@ -17,14 +17,14 @@ demo: build ## a sample project travels from commit to verified release, live
 setup: ## install what the tests need (PostgreSQL, Chromium, npm packages)
 	@scripts/setup
 
-test: setup lint race e2e ## everything, as CI runs it
-	@$(GO) test -count=1 ./cmd/... ./
+test: setup lint e2e race ## everything, as CI runs it; the crash matrix whole
+	@$(GO) test -timeout 40m ./...
 
 unit: ## fast: the tests without the race detector
 	@$(GO) test ./...
 
-race:
-	@$(GO) test -race -timeout 30m ./...
+race: ## under the race detector; the crash matrix by sample
+	@$(GO) test -race -short -timeout 40m ./...
 
 lint: ## gofmt, vet, staticcheck, known vulnerabilities
 	@scripts/lint
