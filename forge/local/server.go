@@ -71,7 +71,7 @@ func Serves(path string) bool {
 }
 
 func (f *Forge) routes() []route {
-	return slices.Concat(f.metaRoutes(), f.repoRoutes(), f.protectionRoutes(), f.contentRoutes(), f.refRoutes(), f.commitRoutes(),
+	return slices.Concat(f.metaRoutes(), f.adminRoutes(), f.repoRoutes(), f.protectionRoutes(), f.contentRoutes(), f.refRoutes(), f.commitRoutes(),
 		f.pullRoutes(), f.reviewRoutes(), f.issueRoutes(), f.labelRoutes(), f.milestoneRoutes(), f.checkRoutes(), f.releaseRoutes(), f.hookRoutes())
 }
 

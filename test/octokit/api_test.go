@@ -385,6 +385,8 @@ func (s *session) cleanup() {
 // elsewhere are routes whose answers have no description to be held against,
 // with the reason.
 var elsewhere = map[string]string{
+	"POST /admin/users":                        "GitHub Enterprise's, described apart",
+	"POST /admin/users/{login}/authorizations": "GitHub Enterprise's, described apart",
 	"GET /zen":                                    "plain text",
 	"GET /repos/{owner}/{repo}/git/refs":          "an older name of matching-refs, not described",
 	"GET /repos/{owner}/{repo}/git/refs/{ref...}": "an older name of git/ref, not described",
