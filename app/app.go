@@ -78,6 +78,7 @@ type App struct {
 	embedded *local.Forge
 	clones   *git.Cache
 	projects projects
+	turns    turns
 	secrets  secrets
 	listener net.Listener
 	handler  http.Handler

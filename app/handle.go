@@ -31,6 +31,9 @@ const (
 	queueFlows  = "flows"
 )
 
+// Events that are handled at a time. Some wait for others of their subject.
+const eventWorkers = 6
+
 // ingest stores an event together with the order to handle it.
 func (a *App) ingest(ctx context.Context, e forge.Event) (fresh bool, err error) {
 	_, fresh, err = a.Store.AppendEvent(ctx, e, func(ctx context.Context, tx *sql.Tx, seq int64) error {
@@ -44,8 +47,7 @@ func eventItem(seq int64) work.Item {
 	return work.Item{Kind: kindEvent, Key: text, Queue: queueEvents, Payload: json.RawMessage(text)}
 }
 
-// handleEvent has everybody act on one event, in the order in which they
-// depend on one another: labels before runs, runs before the queue.
+// handleEvent takes an event from the log.
 func (a *App) handleEvent(ctx context.Context, it work.Item) error {
 	var seq int64
 	if err := json.Unmarshal(it.Payload, &seq); err != nil {
@@ -55,6 +57,12 @@ func (a *App) handleEvent(ctx context.Context, it work.Item) error {
 	if err != nil {
 		return err
 	}
+	return a.inOrder(ctx, seq, event)
+}
+
+// handle has everybody act on one event, in the order in which they depend on
+// one another: labels before runs, runs before the queue.
+func (a *App) handle(ctx context.Context, seq int64, event forge.Event) error {
 	outcome := "handled"
 	for _, handle := range []func(context.Context, forge.Event) error{a.tend, a.inspect, a.Bot.HandleEvent, a.Runs.HandleEvent, a.Queue.HandleEvent} {
 		err := handle(ctx, event)

@@ -50,7 +50,7 @@ var sources = map[string]string{
 }
 
 // patience bounds every wait; it is long because machines are busy.
-const patience = 30 * time.Second
+const patience = 120 * time.Second
 
 // platform is a whole platform in this process, and people who use it.
 type platform struct {

@@ -93,7 +93,7 @@ func (a *App) openServices(ctx context.Context) error {
 
 func (a *App) openWork() (err error) {
 	a.work, err = work.New(a.Store, work.Config{
-		Queues: map[string]int{queueEvents: 4, queueRuns: a.o.Workers, queueFlows: 2},
+		Queues: map[string]int{queueEvents: eventWorkers, queueRuns: a.o.Workers, queueFlows: 2},
 		Handlers: map[string]work.Handler{
 			kindEvent: a.handleEvent, kindRun: a.handleRun, kindPool: a.handlePool, kindPeriodic: a.handlePeriodic, kindFlow: a.handleFlow,
 		},
