@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -64,6 +65,9 @@ func (v *view) payload(ctx context.Context, repo hosted.Repo, sender, action str
 		return "", err
 	}
 	owner, err := v.q.Account(ctx, repo.Owner)
+	if err != nil && !errors.Is(err, hosted.ErrNotFound) {
+		return "", err // in a transaction it may have to be repeated
+	}
 	if err == nil && owner.Kind == kindOrganization {
 		u := v.f.api("/orgs/%s", owner.Login)
 		all["organization"] = map[string]any{"login": owner.Login, "id": owner.ID, "node_id": nodeID("Organization", owner.ID), "url": u,
