@@ -52,20 +52,20 @@ func (c *call) addUser() error {
 
 // wireAuthorization is a token as it is shown, whole, the one time it is made.
 type wireAuthorization struct {
-	ID             int64     `json:"id"`
-	URL            string    `json:"url"`
-	App            wireOAuthApp   `json:"app"`
-	Token          string    `json:"token"`
-	HashedToken    *string   `json:"hashed_token"`
-	TokenLastEight *string   `json:"token_last_eight"`
-	Note           *string   `json:"note"`
-	NoteURL        *string   `json:"note_url"`
-	CreatedAt      stamp     `json:"created_at"`
-	UpdatedAt      stamp     `json:"updated_at"`
-	ExpiresAt      *stamp    `json:"expires_at"`
-	Scopes         []string  `json:"scopes"`
-	Fingerprint    *string   `json:"fingerprint"`
-	User           *wireUser `json:"user"`
+	ID             int64        `json:"id"`
+	URL            string       `json:"url"`
+	App            wireOAuthApp `json:"app"`
+	Token          string       `json:"token"`
+	HashedToken    *string      `json:"hashed_token"`
+	TokenLastEight *string      `json:"token_last_eight"`
+	Note           *string      `json:"note"`
+	NoteURL        *string      `json:"note_url"`
+	CreatedAt      stamp        `json:"created_at"`
+	UpdatedAt      stamp        `json:"updated_at"`
+	ExpiresAt      *stamp       `json:"expires_at"`
+	Scopes         []string     `json:"scopes"`
+	Fingerprint    *string      `json:"fingerprint"`
+	User           *wireUser    `json:"user"`
 }
 
 type wireOAuthApp struct {
