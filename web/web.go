@@ -197,6 +197,9 @@ func (s *Site) failure(r *http.Request, err error) (view, int) {
 	switch {
 	case errors.Is(err, errNoPage), errors.Is(err, forge.ErrNotFound), errors.Is(err, flow.ErrNoRun), errors.Is(err, job.ErrNoExecution), errors.Is(err, fs.ErrNotExist):
 		return v, http.StatusNotFound
+	case r.Context().Err() != nil: // whoever asked has gone elsewhere
+		v.Title = "Stopped"
+		return v, http.StatusRequestTimeout
 	default:
 		s.Log.Error("page", "path", r.URL.Path, "error", err)
 		v.Title = "Something failed"

@@ -340,6 +340,19 @@ func TestFailureIsOnePage(t *testing.T) {
 	sound(t, answer)
 }
 
+func TestLeavingIsNoFailure(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.broken = context.Canceled
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	answer := httptest.NewRecorder()
+	site(t, w).ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, "/runs", nil))
+	if answer.Code != http.StatusRequestTimeout {
+		t.Errorf("answered %d to somebody who left", answer.Code)
+	}
+}
+
 func TestLongLogShowsItsEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
