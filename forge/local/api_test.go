@@ -280,9 +280,11 @@ func TestCollaborators(t *testing.T) {
 	t.Parallel()
 	e := start(t)
 	ada, ctx := e.as(t, "ada"), t.Context()
-	for permission, want := range map[string][2]string{
-		"pull": {"read", "read"}, "triage": {"read", "triage"}, "push": {"write", "write"}, "maintain": {"write", "maintain"}, "admin": {"admin", "admin"},
+	// In this order: eve is an administrator at the end.
+	for _, row := range [][3]string{
+		{"pull", "read", "read"}, {"triage", "read", "triage"}, {"push", "write", "write"}, {"maintain", "write", "maintain"}, {"admin", "admin", "admin"},
 	} {
+		permission, want := row[0], row[1:]
 		_, _, err := ada.Repositories.AddCollaborator(ctx, owner, repo, "eve", &github.RepositoryAddCollaboratorOptions{Permission: permission})
 		check(t, err)
 		got, _, err := ada.Repositories.GetPermissionLevel(ctx, owner, repo, "eve")
