@@ -215,7 +215,22 @@ func (t *traveller) stageIt(ctx context.Context) error {
 	return nil
 }
 
+// settled waits for runs on the released commit that are still under way, such
+// as those of a release branch that was just created: a gate that depends on
+// them would rightly say "not yet".
+func (t *traveller) settled(ctx context.Context) error {
+	return t.until(ctx, "runs on the released commit do not end", func(ctx context.Context) (bool, error) {
+		going, err := t.on.Runs.Executions(ctx, job.ExecutionFilter{
+			Repo: t.repo.String(), SHA: t.plan.Commit, States: []job.State{job.Triggered, job.Pending}, Limit: 1,
+		})
+		return len(going) == 0, err
+	})
+}
+
 func (t *traveller) rehearseIt(ctx context.Context) error {
+	if err := t.settled(ctx); err != nil {
+		return err
+	}
 	r, err := t.on.Releases.Cut(ctx, cut.CutRequest{Repo: t.repo, BuildVersion: t.build, Mock: true, Actor: administrator})
 	if err != nil {
 		return err
