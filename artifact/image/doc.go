@@ -1,0 +1,2 @@
+// Package image makes container images without a daemon.
+package image

@@ -1,0 +1,2 @@
+// Package packages makes deb, rpm and apk packages and the repositories that serve them.
+package packages

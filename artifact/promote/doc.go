@@ -1,0 +1,2 @@
+// Package promote reads promotion manifests and plans what they ask for.
+package promote

@@ -1,0 +1,2 @@
+// Package propose opens the pull request that asks for a promotion.
+package propose

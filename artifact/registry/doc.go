@@ -1,0 +1,2 @@
+// Package registry is the embedded container registry.
+package registry

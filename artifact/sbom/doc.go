@@ -1,0 +1,2 @@
+// Package sbom models bills of materials.
+package sbom

@@ -1,0 +1,2 @@
+// Package scan finds out what software consists of.
+package scan

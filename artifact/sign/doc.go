@@ -1,0 +1,2 @@
+// Package sign makes and verifies signatures and attestations.
+package sign
