@@ -1,9 +1,8 @@
 package build
 
 import (
-	"archive/tar"
-	"archive/zip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,15 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/flate"
-	"github.com/klauspost/compress/gzip"
-
 	"seaworthy/artifact"
 )
-
-// compression is fixed, as the bytes depend on it. Level 6 is within 2 % of the
-// best level's size at a third of its time.
-const compression = 6
 
 // entry is one file of an archive.
 type entry struct {
@@ -31,13 +23,13 @@ type entry struct {
 	mode fs.FileMode
 }
 
-// entries lists what an archive holds, sorted: the programs, and the files of
-// the source that go with them.
-func (r Request) entries(p artifact.Platform, dir string, programs []string) ([]entry, error) {
+// entries lists what an archive holds, sorted: what was built, and the files of
+// the source that go with it.
+func (r Request) entries(p artifact.Platform, built []entry) ([]entry, error) {
 	stem := r.stem(p)
 	var list []entry
-	for _, name := range programs {
-		list = append(list, entry{name: path.Join(stem, name), file: filepath.Join(dir, name), mode: 0o755})
+	for _, b := range built {
+		list = append(list, entry{name: path.Join(stem, b.name), file: b.file, mode: b.mode})
 	}
 	files, err := r.files()
 	if err != nil {
@@ -76,27 +68,12 @@ func (r Request) files() ([]entry, error) {
 			return nil, fmt.Errorf("files %q: no such file in the source", pattern)
 		}
 		for _, m := range matches {
-			err := fs.WalkDir(root.FS(), m, func(name string, d fs.DirEntry, err error) error {
-				if err != nil || d.IsDir() {
-					return err
-				}
-				// Follows links, but never out of the source.
-				info, err := root.Stat(name)
-				if err != nil {
-					return err
-				}
-				if !info.Mode().IsRegular() {
-					return fmt.Errorf("%s is not a regular file", name)
-				}
-				mode := fs.FileMode(0o644)
-				if info.Mode()&0o111 != 0 {
-					mode = 0o755
-				}
-				found[name] = entry{name: name, file: filepath.Join(r.Source, name), mode: mode}
-				return nil
-			})
+			list, err := walk(root, m)
 			if err != nil {
 				return nil, fmt.Errorf("files %q: %w", pattern, err)
+			}
+			for _, e := range list {
+				found[e.name] = e
 			}
 		}
 	}
@@ -107,57 +84,34 @@ func (r Request) files() ([]entry, error) {
 	return list, nil
 }
 
-// newGzip writes a header without name or time.
-func newGzip(w io.Writer) (*gzip.Writer, error) {
-	zw, err := gzip.NewWriterLevel(w, compression)
-	if err != nil {
-		return nil, err
-	}
-	// The zero time.Time would be written as some moment in 2042.
-	zw.ModTime = time.Unix(0, 0)
-	return zw, nil
-}
-
-// writeTarGz writes the entries as a gzipped tar.
-func writeTarGz(w ctxWriter, entries []entry, when time.Time) error {
-	zw, err := newGzip(w)
-	if err != nil {
-		return err
-	}
-	tw := tar.NewWriter(zw)
-	for _, e := range entries {
-		if err := e.copyInto(func(size int64) (io.Writer, error) {
-			return tw, tw.WriteHeader(&tar.Header{
-				Typeflag: tar.TypeReg, Name: e.name, Size: size, Mode: int64(e.mode), ModTime: when.UTC().Truncate(time.Second),
-			})
-		}); err != nil {
+// walk lists a file, or the files of a folder, below root. Links are followed,
+// but never out of root.
+func walk(root *os.Root, start string) ([]entry, error) {
+	var list []entry
+	err := fs.WalkDir(root.FS(), start, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
 			return err
 		}
-	}
-	if err := tw.Close(); err != nil {
-		return err
-	}
-	return zw.Close()
-}
-
-// writeZip writes the entries as a zip.
-func writeZip(w ctxWriter, entries []entry, when time.Time) error {
-	zw := zip.NewWriter(w)
-	zw.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, compression) })
-	for _, e := range entries {
-		if err := e.copyInto(func(int64) (io.Writer, error) {
-			h := &zip.FileHeader{Name: e.name, Method: zip.Deflate, Modified: when.UTC().Truncate(time.Second)}
-			h.SetMode(e.mode)
-			return zw.CreateHeader(h)
-		}); err != nil {
+		info, err := root.Stat(name)
+		if err != nil {
 			return err
 		}
-	}
-	return zw.Close()
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is not a regular file", name)
+		}
+		mode := fs.FileMode(0o644)
+		if info.Mode()&0o111 != 0 {
+			mode = 0o755
+		}
+		list = append(list, entry{name: name, file: filepath.Join(root.Name(), filepath.FromSlash(name)), mode: mode})
+		return nil
+	})
+	return list, err
 }
 
-// copyInto copies the file into what open returns for its size.
-func (e entry) copyInto(open func(size int64) (io.Writer, error)) error {
+// copyInto copies the file into what open returns for its size. A file that
+// changes meanwhile is an error: its header is written already.
+func (e entry) copyInto(when time.Time, open func(header) (io.Writer, error)) error {
 	f, err := os.Open(e.file)
 	if err != nil {
 		return fmt.Errorf("packing %s: %w", e.name, err)
@@ -167,43 +121,95 @@ func (e entry) copyInto(open func(size int64) (io.Writer, error)) error {
 	if err != nil {
 		return fmt.Errorf("packing %s: %w", e.name, err)
 	}
-	w, err := open(info.Size())
+	w, err := open(header{name: e.name, mode: e.mode, size: info.Size(), when: when})
 	if err != nil {
 		return fmt.Errorf("packing %s: %w", e.name, err)
 	}
-	if _, err := io.Copy(w, f); err != nil {
+	n, err := io.CopyBuffer(w, struct{ io.Reader }{f}, make([]byte, 256<<10))
+	if err == nil && n != info.Size() {
+		err = fmt.Errorf("it had %d bytes and now has %d", info.Size(), n)
+	}
+	if err != nil {
 		return fmt.Errorf("packing %s: %w", e.name, err)
 	}
 	return nil
 }
 
-// Archiver gives the tree of a commit as a tar; git.Repository is one.
-type Archiver interface {
-	Archive(ctx context.Context, rev, prefix string, w io.Writer) error
-}
-
-// Source packs the source tree of the request's commit as
-// NAME_VERSION_source.tar.gz. Of the request it needs Name, Version, Commit and
-// OutDir.
-func Source(ctx context.Context, repo Archiver, req Request) (packed artifact.Artifact, err error) {
-	s, err := openStaging(req.OutDir)
+// archives packs one platform in all the formats wanted.
+func (r Request) archives(ctx context.Context, s *staging, p artifact.Platform, formats []Format, built []entry) ([]artifact.Artifact, error) {
+	entries, err := r.entries(p, built)
 	if err != nil {
-		return artifact.Artifact{}, err
+		return nil, err
 	}
-	defer s.remove(&err)
-	stem := req.stem(artifact.Platform{})
-	a, err := s.create(ctx, stem+"_source.tar.gz", artifact.Source, func(w ctxWriter) error {
-		zw, err := newGzip(w)
-		if err != nil {
-			return err
+	name := func(f Format) string { return r.stem(p) + "." + string(f) }
+	files, err := s.pack(ctx, formats, name, func(put func(header) (io.Writer, error)) error {
+		for _, e := range entries {
+			if err := e.copyInto(r.CommitTime, put); err != nil {
+				return err
+			}
 		}
-		if err := repo.Archive(ctx, req.Commit, stem+"/", zw); err != nil {
-			return err
-		}
-		return zw.Close()
+		return nil
 	})
 	if err != nil {
-		return artifact.Artifact{}, fmt.Errorf("packing the source of %s %s: %w", req.Name, req.Version, err)
+		return nil, err
 	}
-	return a, s.publish([]artifact.Artifact{a})
+	var packed []artifact.Artifact
+	for _, f := range files {
+		packed = append(packed, f.artifact(artifact.Archive, p))
+	}
+	return packed, nil
+}
+
+// bare hands out every program of a platform as it is.
+func (r Request) bare(ctx context.Context, s *staging, p artifact.Platform, built []entry) ([]artifact.Artifact, error) {
+	var list []artifact.Artifact
+	for _, e := range built {
+		if program, err := e.program(); err != nil {
+			return nil, err
+		} else if !program {
+			continue
+		}
+		f, err := s.open(ctx, r.bareName(p, e.name))
+		if err == nil {
+			err = f.finish(e.copyInto(r.CommitTime, func(header) (io.Writer, error) { return f, nil }))
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f.artifact(artifact.Binary, p))
+	}
+	if len(list) == 0 {
+		return nil, errors.New("nothing that was built is a program, so there is nothing to hand out bare")
+	}
+	return list, nil
+}
+
+// bareName names a program by itself: NAME_NUMBER_OS_ARCH, unless its builder
+// named it for the platform already.
+func (r Request) bareName(p artifact.Platform, file string) string {
+	name, ext := trimExecutable(path.Base(file))
+	if !p.IsZero() && strings.Contains(name, p.OS) && strings.Contains(name, p.Arch) {
+		return name + ext
+	}
+	name += "_" + r.number()
+	if !p.IsZero() {
+		name += "_" + p.Slug()
+	}
+	return name + ext
+}
+
+// program reports whether a file that was built can be run somewhere.
+func (e entry) program() (bool, error) {
+	info, err := os.Stat(e.file)
+	if err != nil {
+		return false, err
+	}
+	if info.Mode()&0o111 != 0 {
+		return true, nil
+	}
+	_, err = inspectHeaders(e.file)
+	if errors.Is(err, ErrNotProgram) {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,6 +48,10 @@ type Request struct {
 	// the programs; a folder goes in whole. Nil means LICENSE* and README*.
 	// A name without wildcards must exist.
 	Files []string
+	// Formats are those every platform is packed in, all from one reading of
+	// what was built. Nil means tar.gz, and zip for windows. Bare hands out the
+	// programs as they are, NAME_NUMBER_OS_ARCH, besides or instead.
+	Formats []Format
 	// OutDir takes the archives; it is made when missing.
 	OutDir string
 	// Parallel bounds the targets worked on at once; 0 means one per
@@ -58,8 +63,11 @@ type Request struct {
 // platform and never twice at the same time, and leaves what is to be packed
 // in {out}, a fresh folder.
 type Command struct {
-	Run     []string
-	Outputs []string // paths relative to {out}; each must be there afterwards
+	Run []string
+	// Outputs are paths relative to {out}, each of a file or a folder, and must
+	// be there afterwards. Files are packed as programs; of a folder's files
+	// those are that may be executed.
+	Outputs []string
 }
 
 // Stage of a target.
@@ -103,13 +111,13 @@ func Build(ctx context.Context, req Request, progress func(Progress)) (built []a
 		platforms = []artifact.Platform{{}}
 	}
 	report := reporter(len(platforms), progress)
-	built = make([]artifact.Artifact, len(platforms))
+	targets := make([][]artifact.Artifact, len(platforms))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(req.parallel())
 	for i, p := range platforms {
 		g.Go(func() error {
 			var err error
-			if built[i], err = req.target(ctx, s, compile, p, report); err != nil {
+			if targets[i], err = req.target(ctx, s, compile, p, report); err != nil {
 				return fmt.Errorf("building %s %s for %s: %w", req.Name, req.Version, platformName(p), err)
 			}
 			return nil
@@ -118,13 +126,13 @@ func Build(ctx context.Context, req Request, progress func(Progress)) (built []a
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
+	built = slices.Concat(targets...)
 	artifact.Sort(built)
 	return built, s.publish(built)
 }
 
-// compiler leaves the programs of a platform in dir and returns their paths
-// relative to it.
-type compiler func(ctx context.Context, p artifact.Platform, dir string) ([]string, error)
+// compiler leaves what is made for a platform in dir and lists it.
+type compiler func(ctx context.Context, p artifact.Platform, dir string) ([]entry, error)
 
 func (r Request) compiler(ctx context.Context, work string) (compiler, error) {
 	if r.Command != nil {
@@ -134,40 +142,51 @@ func (r Request) compiler(ctx context.Context, work string) (compiler, error) {
 }
 
 // target compiles and packs one platform.
-func (r Request) target(ctx context.Context, s *staging, compile compiler, p artifact.Platform, report func(artifact.Platform, Stage)) (artifact.Artifact, error) {
+func (r Request) target(ctx context.Context, s *staging, compile compiler, p artifact.Platform, report func(artifact.Platform, Stage)) ([]artifact.Artifact, error) {
 	if err := ctx.Err(); err != nil {
-		return artifact.Artifact{}, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 	dir, err := os.MkdirTemp(s.dir, "target-")
 	if err != nil {
-		return artifact.Artifact{}, fmt.Errorf("making a folder to build in: %w", err)
+		return nil, fmt.Errorf("making a folder to build in: %w", err)
 	}
 	report(p, Compiling)
-	programs, err := compile(ctx, p, dir)
+	built, err := compile(ctx, p, dir)
 	if err != nil {
-		return artifact.Artifact{}, err
+		return nil, err
 	}
 	report(p, Packing)
-	entries, err := r.entries(p, dir, programs)
-	if err != nil {
-		return artifact.Artifact{}, err
+	var made []artifact.Artifact
+	formats := r.formats(p)
+	if slices.Contains(formats, Bare) {
+		if made, err = r.bare(ctx, s, p, built); err != nil {
+			return nil, err
+		}
 	}
-	name := r.stem(p) + ".tar.gz"
-	write := writeTarGz
-	if p.OS == "windows" {
-		name, write = r.stem(p)+".zip", writeZip
+	if archives := slices.DeleteFunc(formats, func(f Format) bool { return !f.archive() }); len(archives) > 0 {
+		packed, err := r.archives(ctx, s, p, archives, built)
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, packed...)
 	}
-	a, err := s.create(ctx, name, artifact.Archive, func(w ctxWriter) error { return write(w, entries, r.CommitTime) })
-	if err != nil {
-		return artifact.Artifact{}, err
-	}
-	a.Platform = p
 	// What was compiled is packed; free its space before other targets end.
 	if err := os.RemoveAll(dir); err != nil {
-		return artifact.Artifact{}, fmt.Errorf("removing the folder built in: %w", err)
+		return nil, fmt.Errorf("removing the folder built in: %w", err)
 	}
 	report(p, Done)
-	return a, nil
+	return made, nil
+}
+
+// formats are those of a platform, in a list of its own.
+func (r Request) formats(p artifact.Platform) []Format {
+	switch {
+	case r.Formats != nil:
+		return slices.Clone(r.Formats)
+	case p.OS == "windows":
+		return []Format{Zip}
+	}
+	return []Format{TarGz}
 }
 
 func reporter(total int, progress func(Progress)) func(artifact.Platform, Stage) {
@@ -246,6 +265,11 @@ func (r Request) validate() error {
 }
 
 func (r Request) validateBuilder() error {
+	if r.Formats != nil {
+		if err := checkFormats(r.Formats); err != nil {
+			return fmt.Errorf("build: %w", err)
+		}
+	}
 	switch {
 	case r.Command == nil && len(r.Main) == 0:
 		return errors.New("build: name the Go main packages or a command")

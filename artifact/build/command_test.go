@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"seaworthy/artifact"
-	"seaworthy/git"
 )
 
 func TestBuildCommand(t *testing.T) {
@@ -60,15 +57,17 @@ func TestBuildCommandRefused(t *testing.T) {
 		cmd Command
 		err string
 	}{
-		"fails":           {Command{Run: []string{"sh", "-c", "echo why it failed >&2; exit 3"}, Outputs: []string{"x"}}, "why it failed"},
-		"leaves nothing":  {Command{Run: []string{"true"}, Outputs: []string{"x"}}, "left no file x"},
-		"leaves a folder": {Command{Run: []string{"mkdir", "{out}/x"}, Outputs: []string{"x"}}, "left no file x"},
-		"leaves a link":   {Command{Run: []string{"ln", "-s", "/etc/passwd", "{out}/x"}, Outputs: []string{"x"}}, "left no file x"},
-		"output outside":  {Command{Run: []string{"true"}, Outputs: []string{"../x"}}, "outside {out}"},
-		"does not exist":  {Command{Run: []string{"seaworthy-no-such-program"}, Outputs: []string{"x"}}, "not found"},
-		"packed twice":    {Command{Run: []string{"touch", "{out}/README"}, Outputs: []string{"README"}}, "packed twice"},
-		"says no output":  {Command{Run: []string{"true"}}, "needs something to run"},
-		"says no program": {Command{Outputs: []string{"x"}}, "needs something to run"},
+		"fails":                  {Command{Run: []string{"sh", "-c", "echo why it failed >&2; exit 3"}, Outputs: []string{"x"}}, "why it failed"},
+		"leaves nothing":         {Command{Run: []string{"true"}, Outputs: []string{"x"}}, "left no file x"},
+		"leaves a folder":        {Command{Run: []string{"mkdir", "{out}/x"}, Outputs: []string{"x"}}, "left no file in the folder x"},
+		"leaves a link":          {Command{Run: []string{"ln", "-s", "/etc/passwd", "{out}/x"}, Outputs: []string{"x"}}, "left no file x"},
+		"a link in a folder out": {Command{Run: []string{"sh", "-c", "mkdir {out}/x && ln -s /etc/passwd {out}/x/y"}, Outputs: []string{"x"}}, "escapes"},
+		"a pipe in a folder":     {Command{Run: []string{"sh", "-c", "mkdir {out}/x && mkfifo {out}/x/y"}, Outputs: []string{"x"}}, "not a regular file"},
+		"output outside":         {Command{Run: []string{"true"}, Outputs: []string{"../x"}}, "outside {out}"},
+		"does not exist":         {Command{Run: []string{"seaworthy-no-such-program"}, Outputs: []string{"x"}}, "not found"},
+		"packed twice":           {Command{Run: []string{"touch", "{out}/README"}, Outputs: []string{"README"}}, "packed twice"},
+		"says no output":         {Command{Run: []string{"true"}}, "needs something to run"},
+		"says no program":        {Command{Outputs: []string{"x"}}, "needs something to run"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -80,47 +79,4 @@ func TestBuildCommandRefused(t *testing.T) {
 			empty(t, req.OutDir)
 		})
 	}
-}
-
-func TestSourceArchive(t *testing.T) {
-	t.Parallel()
-	repo, err := git.Init(t.Context(), filepath.Join(t.TempDir(), "r"), true, "main")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree, err := repo.EditTree(t.Context(), "", []git.FileEdit{{Path: "a/b.txt", Content: []byte("b")}, {Path: "run", Content: []byte("#!"), Mode: "100755"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sha, err := repo.CommitTree(t.Context(), git.NewCommit{Tree: tree, Message: "m", Author: git.Person{Name: "ada", Email: "a@b", Time: commitTime}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := Request{Name: "halyard", Version: "v1.2.0", Commit: sha, OutDir: t.TempDir()}
-	first, err := Source(t.Context(), repo, req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if first.Name != "halyard_1.2.0_source.tar.gz" || first.Kind != artifact.Source || first.Validate() != nil {
-		t.Errorf("%+v", first)
-	}
-	again, err := Source(t.Context(), repo, req)
-	if err != nil || first != again {
-		t.Errorf("not the same twice: %+v (%v)", again, err)
-	}
-	dir := filepath.Join(t.TempDir(), "x")
-	if err := Extract(filepath.Join(req.OutDir, first.Name), dir, Limits{}); err != nil {
-		t.Fatal(err)
-	}
-	if data, err := os.ReadFile(filepath.Join(dir, "halyard_1.2.0", "a", "b.txt")); err != nil || string(data) != "b" {
-		t.Errorf("%q, %v", data, err)
-	}
-	if info, err := os.Stat(filepath.Join(dir, "halyard_1.2.0", "run")); err != nil || info.Mode() != 0o755 {
-		t.Errorf("%v, %v", info, err)
-	}
-	req.Commit, req.OutDir = commit, t.TempDir()
-	if _, err := Source(t.Context(), repo, req); err == nil {
-		t.Error("a commit that is not there was packed")
-	}
-	empty(t, req.OutDir)
 }

@@ -42,13 +42,13 @@ func (r Request) goCompiler(ctx context.Context, work string) (compiler, error) 
 	base = append(base, settings...)
 	// Targets share the processors; each gets its part.
 	jobs := max(1, runtime.GOMAXPROCS(0)/min(r.parallel(), len(r.Platforms)))
-	return func(ctx context.Context, p artifact.Platform, dir string) ([]string, error) {
+	return func(ctx context.Context, p artifact.Platform, dir string) ([]entry, error) {
 		target, err := goTarget(p)
 		if err != nil {
 			return nil, err
 		}
 		env := append(append(append([]string{}, base...), target...), r.Env...)
-		var programs []string
+		var programs []entry
 		for _, pkg := range r.Main {
 			name := r.program(pkg) + extension(p)
 			args := []string{"build", "-trimpath", "-buildvcs=false", "-p=" + strconv.Itoa(jobs),
@@ -57,7 +57,7 @@ func (r Request) goCompiler(ctx context.Context, work string) (compiler, error) 
 			if err := run(ctx, r.Source, env, program, args...); err != nil {
 				return nil, err
 			}
-			programs = append(programs, name)
+			programs = append(programs, entry{name: name, file: filepath.Join(dir, name), mode: 0o755})
 		}
 		return programs, nil
 	}, nil
@@ -136,7 +136,7 @@ func extension(p artifact.Platform) string {
 // folder, which it may write to, so targets take turns.
 func (r Request) commandCompiler(work string) compiler {
 	var turn sync.Mutex
-	return func(ctx context.Context, p artifact.Platform, dir string) ([]string, error) {
+	return func(ctx context.Context, p artifact.Platform, dir string) ([]entry, error) {
 		turn.Lock()
 		defer turn.Unlock()
 		base, err := r.environment(work)
@@ -152,20 +152,41 @@ func (r Request) commandCompiler(work string) compiler {
 		if err := run(ctx, r.Source, append(env, r.Env...), argv[0], argv[1:]...); err != nil {
 			return nil, err
 		}
-		var outputs []string
-		for _, o := range r.Command.Outputs {
-			name := path.Clean(r.expand(o, p, ""))
-			if !filepath.IsLocal(name) {
-				return nil, fmt.Errorf("output %q lies outside {out}", o)
-			}
-			info, err := os.Lstat(filepath.Join(dir, name))
-			if err != nil || !info.Mode().IsRegular() {
-				return nil, fmt.Errorf("%s left no file %s in {out}", argv[0], name)
-			}
-			outputs = append(outputs, name)
-		}
-		return outputs, nil
+		return r.outputs(p, dir)
 	}
+}
+
+// outputs finds what a command was to leave in dir.
+func (r Request) outputs(p artifact.Platform, dir string) ([]entry, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("reading what was built: %w", err)
+	}
+	defer root.Close()
+	var outputs []entry
+	for _, o := range r.Command.Outputs {
+		name := path.Clean(r.expand(o, p, ""))
+		if !filepath.IsLocal(name) {
+			return nil, fmt.Errorf("output %q lies outside {out}", o)
+		}
+		info, err := root.Lstat(name)
+		switch {
+		case err == nil && info.Mode().IsRegular():
+			outputs = append(outputs, entry{name: name, file: filepath.Join(dir, name), mode: 0o755})
+			continue
+		case err != nil || !info.IsDir():
+			return nil, fmt.Errorf("%s left no file %s in {out}", r.Command.Run[0], name)
+		}
+		files, err := walk(root, name)
+		if err != nil {
+			return nil, fmt.Errorf("output %q: %w", o, err)
+		}
+		if len(files) == 0 {
+			return nil, fmt.Errorf("%s left no file in the folder %s of {out}", r.Command.Run[0], name)
+		}
+		outputs = append(outputs, files...)
+	}
+	return outputs, nil
 }
 
 // run runs a builder in a process group of its own, all of which ends with the

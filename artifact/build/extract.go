@@ -3,6 +3,7 @@ package build
 import (
 	"archive/tar"
 	"archive/zip"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 )
 
 // ErrUnsafe: an archive holds something that must not be unpacked.
@@ -21,25 +23,39 @@ var ErrUnsafe = errors.New("unsafe archive")
 // Limits bound what an archive may unpack to.
 type Limits struct {
 	Bytes int64 // of all files together; 0 means 4 GiB
-	Files int   // files, folders and links; 0 means 100,000
+	Files int   // files, folders and links, those only implied too; 0 means 100,000
+	// Ratio is how many times its own size an archive may unpack to, once it
+	// has unpacked to 16 MiB; 0 means 200. Programs and text stay below 20.
+	Ratio int64
 }
 
 const (
 	maxBytes = 4 << 30
 	maxFiles = 100_000
+	maxRatio = 200
+	// freeBytes may be unpacked whatever the ratio: they do no harm, and small
+	// files full of one letter are common.
+	freeBytes = 16 << 20
+	maxDepth  = 64        // folders in one another
+	maxPath   = 4096      // bytes, as PATH_MAX of Linux
+	maxWindow = 128 << 20 // of zstd: what its own program accepts without being told to
 )
 
-// Extract unpacks a .tar.gz, .tgz or .zip into dir, which must not exist or be
-// empty, and does not trust it: a path that is absolute or climbs out, a link
-// that leads out, a name that stands twice, a device, and more than the limits
-// allow are ErrUnsafe. Owners and times are not taken over, modes only as far as a
-// file is executable. dir appears when all is unpacked, or not at all.
+// Extract unpacks a .tar.gz, .tar.zst, .tar or .zip into dir, which must not
+// exist or be empty. What it is it sees from its first bytes. It does not trust
+// it: a path that is absolute or climbs out, a link that leads out, a name that
+// stands twice, a device, and more than the limits allow are ErrUnsafe. Owners
+// and times are not taken over, modes only as far as a file is executable. dir
+// appears when all is unpacked, or not at all.
 func Extract(archive, dir string, limits Limits) error {
 	if limits.Bytes == 0 {
 		limits.Bytes = maxBytes
 	}
 	if limits.Files == 0 {
 		limits.Files = maxFiles
+	}
+	if limits.Ratio == 0 {
+		limits.Ratio = maxRatio
 	}
 	if err := extract(archive, dir, limits); err != nil {
 		return fmt.Errorf("unpacking %s: %w", filepath.Base(archive), err)
@@ -72,13 +88,13 @@ func extract(archive, dir string, limits Limits) (err error) {
 		return err
 	}
 	defer root.Close()
-	u := &unpacker{root: root, left: limits}
-	if strings.HasSuffix(archive, ".zip") {
-		err = u.zip(archive)
-	} else {
-		err = u.tarGz(archive)
+	f, err := os.Open(archive)
+	if err != nil {
+		return err
 	}
-	if err == nil {
+	defer f.Close()
+	u := &unpacker{root: root, left: limits, folders: map[string]bool{".": true}}
+	if err = u.any(f); err == nil {
 		err = u.checkLinks()
 	}
 	if err != nil {
@@ -90,31 +106,61 @@ func extract(archive, dir string, limits Limits) (err error) {
 // unpacker writes entries below root. os.Root keeps every operation inside even
 // where a link was unpacked before; the checks here say so in words.
 type unpacker struct {
-	root  *os.Root
-	left  Limits
-	links []string
+	root    *os.Root
+	left    Limits
+	links   []string
+	folders map[string]bool // those that are there
 }
 
-func (u *unpacker) tarGz(archive string) error {
-	f, err := os.Open(archive)
+// any unpacks a file of a kind its first bytes tell.
+func (u *unpacker) any(f *os.File) error {
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	zr, err := gzip.NewReader(f)
-	if err != nil {
-		return fmt.Errorf("not a gzip file: %w", err)
+	if info.Size() <= u.left.Bytes/u.left.Ratio { // else the ratio allows more than Bytes does
+		u.left.Bytes = min(u.left.Bytes, max(freeBytes, info.Size()*u.left.Ratio))
 	}
-	defer zr.Close()
-	tr := tar.NewReader(zr)
-	for {
+	magic := make([]byte, 4)
+	n, err := f.ReadAt(magic, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	var r io.Reader = f
+	switch magic = magic[:n]; {
+	case bytes.HasPrefix(magic, []byte("PK")):
+		return u.zip(f, info.Size())
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		zr, err := gzip.NewReader(f)
+		if err != nil {
+			return fmt.Errorf("not a gzip file: %w", err)
+		}
+		defer zr.Close()
+		r = zr
+	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		zr, err := zstd.NewReader(f, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return fmt.Errorf("not a zstd file: %w", err)
+		}
+		defer zr.Close()
+		r = zr
+	}
+	return u.tar(r)
+}
+
+func (u *unpacker) tar(r io.Reader) error {
+	tr := tar.NewReader(r)
+	for first := true; ; first = false {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
-			// The checksum stands at the end of the stream.
-			if _, err := io.Copy(io.Discard, io.LimitReader(zr, u.left.Bytes+1)); err != nil {
-				return err
+			if first {
+				return errors.New("it is empty, or no archive at all")
 			}
-			return nil
+			// The checksum stands at the end of the stream.
+			return u.drain(r)
+		}
+		if err != nil && first {
+			return fmt.Errorf("neither a tar, compressed by gzip or zstd or not at all, nor a zip: %w", err)
 		}
 		if err != nil {
 			return err
@@ -136,12 +182,23 @@ func (u *unpacker) tarGz(archive string) error {
 	}
 }
 
-func (u *unpacker) zip(archive string) error {
-	zr, err := zip.OpenReader(archive)
+// drain reads what stands after the last entry, padding mostly.
+func (u *unpacker) drain(r io.Reader) error {
+	n, err := io.Copy(io.Discard, io.LimitReader(r, freeBytes+1))
+	if err == nil && n > freeBytes {
+		err = fmt.Errorf("%w: much stands after its end", ErrUnsafe)
+	}
+	return err
+}
+
+func (u *unpacker) zip(f *os.File, size int64) error {
+	zr, err := zip.NewReader(f, size)
 	if err != nil {
 		return err
 	}
-	defer zr.Close()
+	if len(zr.File) > u.left.Files {
+		return fmt.Errorf("%w: it holds too many files", ErrUnsafe)
+	}
 	for _, f := range zr.File {
 		if err := u.zipped(f); err != nil {
 			return err
@@ -175,20 +232,48 @@ func (u *unpacker) zipped(f *zip.File) error {
 
 // name checks an entry's name and returns it in the system's form.
 func (u *unpacker) name(name string) (string, error) {
-	if u.left.Files--; u.left.Files < 0 {
-		return "", fmt.Errorf("%w: it holds too many files", ErrUnsafe)
+	if err := u.count(); err != nil {
+		return "", err
 	}
 	clean := path.Clean(name)
 	if name == "" || strings.Contains(name, `\`) || strings.ContainsRune(name, 0) || !filepath.IsLocal(filepath.FromSlash(clean)) {
 		return "", fmt.Errorf("%w: the path %q leaves the folder", ErrUnsafe, name)
 	}
+	if len(clean) > maxPath || strings.Count(clean, "/") >= maxDepth {
+		return "", fmt.Errorf("%w: the path %.64q… is too long", ErrUnsafe, name)
+	}
 	return filepath.FromSlash(clean), nil
+}
+
+func (u *unpacker) count() error {
+	if u.left.Files--; u.left.Files < 0 {
+		return fmt.Errorf("%w: it holds too many files", ErrUnsafe)
+	}
+	return nil
 }
 
 func (u *unpacker) folder(name string) error {
 	p, err := u.name(name)
 	if err != nil {
 		return err
+	}
+	if !u.folders[p] {
+		u.left.Files++ // counted already, as an entry
+	}
+	return u.makeFolder(p)
+}
+
+// makeFolder makes a folder and those it is in. They count as files do, because
+// a path can imply many.
+func (u *unpacker) makeFolder(p string) error {
+	if u.folders[p] {
+		return nil
+	}
+	for up := p; !u.folders[up]; up = filepath.Dir(up) {
+		if err := u.count(); err != nil {
+			return err
+		}
+		u.folders[up] = true
 	}
 	return u.root.MkdirAll(p, 0o755)
 }
@@ -198,10 +283,10 @@ func (u *unpacker) file(name string, mode fs.FileMode, size int64, r io.Reader) 
 	if err != nil {
 		return err
 	}
-	if size > u.left.Bytes {
+	if size < 0 || size > u.left.Bytes {
 		return fmt.Errorf("%w: it unpacks to more than is allowed", ErrUnsafe)
 	}
-	if err := u.root.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+	if err := u.makeFolder(filepath.Dir(p)); err != nil {
 		return err
 	}
 	perm := fs.FileMode(0o644)
@@ -236,7 +321,7 @@ func (u *unpacker) link(name, target string) error {
 	if target == "" || path.IsAbs(target) || strings.Contains(target, `\`) || !filepath.IsLocal(filepath.FromSlash(to)) {
 		return fmt.Errorf("%w: the link %s leads out to %q", ErrUnsafe, name, target)
 	}
-	if err := u.root.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+	if err := u.makeFolder(filepath.Dir(p)); err != nil {
 		return err
 	}
 	err = u.root.Symlink(target, p)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,27 +57,53 @@ func (w ctxWriter) Write(p []byte) (int, error) {
 	return w.w.Write(p)
 }
 
-// create writes one staged file and digests it on the way.
-func (s *staging) create(ctx context.Context, name string, kind artifact.Kind, write func(ctxWriter) error) (artifact.Artifact, error) {
+// stagedFile is one file being written, digested on the way.
+type stagedFile struct {
+	name string
+	file *os.File
+	sum  *artifact.Hasher
+	ctxWriter
+}
+
+// open begins a staged file. The caller finishes it.
+func (s *staging) open(ctx context.Context, name string) (*stagedFile, error) {
 	if err := artifact.CheckName(name); err != nil {
-		return artifact.Artifact{}, err
+		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(s.dir, name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("two files would be called %s", name)
+	}
 	if err != nil {
-		return artifact.Artifact{}, fmt.Errorf("writing %s: %w", name, err)
+		return nil, fmt.Errorf("writing %s: %w", name, err)
 	}
 	sum := artifact.NewHasher()
-	err = write(ctxWriter{ctx: ctx, w: io.MultiWriter(f, sum)})
+	return &stagedFile{name: name, file: f, sum: sum, ctxWriter: ctxWriter{ctx: ctx, w: io.MultiWriter(f, sum)}}, nil
+}
+
+// finish closes the file. It returns err, the outcome of writing it, or what
+// went wrong now.
+func (f *stagedFile) finish(err error) error {
 	if err == nil {
-		err = f.Chmod(0o644) // whatever the umask
+		err = f.file.Chmod(0o644) // whatever the umask
 	}
 	if err == nil {
-		err = f.Sync() // the rename must not outlive the bytes in a power cut
+		err = f.file.Sync() // the rename must not outlive the bytes in a power cut
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return artifact.Artifact{}, fmt.Errorf("writing %s: %w", name, err)
+	if closed := f.file.Close(); err == nil {
+		err = closed
 	}
-	return sum.Artifact(name, kind), nil
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", f.name, err)
+	}
+	return nil
+}
+
+// artifact describes the finished file.
+func (f *stagedFile) artifact(kind artifact.Kind, p artifact.Platform) artifact.Artifact {
+	a := f.sum.Artifact(f.name, kind)
+	a.Platform = p
+	return a
 }
 
 // publish moves the staged files into place; if one cannot be moved, those
