@@ -35,6 +35,9 @@ func (r Request) goCompiler(ctx context.Context, work string) (compiler, error) 
 	if err != nil {
 		return nil, err
 	}
+	if err := noTelemetry(filepath.Join(work, "home")); err != nil {
+		return nil, err
+	}
 	settings, err := r.goEnvironment(ctx, program)
 	if err != nil {
 		return nil, err
@@ -61,6 +64,21 @@ func (r Request) goCompiler(ctx context.Context, work string) (compiler, error) 
 		}
 		return programs, nil
 	}, nil
+}
+
+// noTelemetry turns off what the go command writes into its home about itself:
+// a process of its own does so, after the command has ended and the home is gone.
+func noTelemetry(home string) error {
+	for _, config := range []string{".config", "Library/Application Support"} { // of Linux, of macOS
+		dir := filepath.Join(home, config, "go", "telemetry")
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("making the builder's home: %w", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "mode"), []byte("off\n"), 0o644); err != nil {
+			return fmt.Errorf("making the builder's home: %w", err)
+		}
+	}
+	return nil
 }
 
 // goEnvironment asks the go command for the settings to keep, and fixes the
