@@ -20,6 +20,7 @@ const (
 	Archive   Kind = "archive"   // binaries and their papers, packed
 	Source    Kind = "source"    // the source tree, packed
 	Binary    Kind = "binary"    // one program, bare
+	Package   Kind = "package"   // deb, rpm or apk
 	Checksums Kind = "checksums" // SHA256SUMS, SHA512SUMS
 	Notes     Kind = "notes"     // release notes, changelog, announcement
 	Other     Kind = "other"
