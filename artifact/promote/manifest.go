@@ -43,6 +43,10 @@ type Entry struct {
 	Digest artifact.Digest
 	Tags   []string
 	Line   int
+	// Fault says why the entry cannot be promoted whatever the registries
+	// hold: its digest or a tag is none. In a folder of thin manifests such
+	// an entry is refused alone; it must not hold up other projects.
+	Fault string
 }
 
 // Source returns the registry that images come from. A manifest that was read

@@ -64,6 +64,7 @@ const (
 	NotStaged  Reason = "not-staged" // staging does not have the digest
 	TagClash   Reason = "tag-clash"  // manifests give one destination tag to several digests
 	Unreadable Reason = "unreadable" // a registry could not be asked
+	Malformed  Reason = "malformed"  // what is written as digest or tag is none
 )
 
 // Refusal is one image that is not promoted. Nothing of it is in the plan.
@@ -97,14 +98,14 @@ type Counts struct {
 	Refused   int `json:"refused"` // images refused
 }
 
-// Edges walks over the plan one tag and destination at a time: sorted by
-// source, digest, tag and destination. There may be hundreds of thousands; they are made
-// as they are asked for.
+// Edges walks over the plan one tag and destination at a time, in the order of
+// source, digest, tag as the manifest lists them, and destination. There may be
+// hundreds of thousands; they are made as they are asked for.
 func (p *Plan) Edges() iter.Seq[Edge] {
 	return func(yield func(Edge) bool) {
 		for _, i := range p.Items {
 			source := i.Source.Repository()
-			for _, tag := range i.tags() {
+			for _, tag := range tagsOf(i.Tags) {
 				for _, d := range i.Destinations {
 					if !yield(Edge{i.Manifest, i.Source.Image, source, d.Repository(), i.Digest, tag}) {
 						return
@@ -115,13 +116,13 @@ func (p *Plan) Edges() iter.Seq[Edge] {
 	}
 }
 
-// tags returns the item's tags, or the empty one.
-func (i Item) tags() []string {
-	if len(i.Tags) == 0 {
+// tagsOf returns the tags, or the empty one for a digest that has none.
+func tagsOf(tags []string) []string {
+	if len(tags) == 0 {
 		return []string{""}
 	}
-	return i.Tags
+	return tags
 }
 
 // Edges counts the edges of one item.
-func (i Item) Edges() int { return len(i.tags()) * len(i.Destinations) }
+func (i Item) Edges() int { return max(1, len(i.Tags)) * len(i.Destinations) }
