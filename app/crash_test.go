@@ -223,6 +223,11 @@ func (p *platform) happenedOnce(pr forge.PullRequest) {
 			p.t.Errorf("%s succeeded %d times, want once", name, good)
 		}
 	}
+	if p.t.Failed() {
+		for _, e := range p.executions(job.ExecutionFilter{}) {
+			p.t.Logf("%+v", e)
+		}
+	}
 	comments, err := p.Forge.Comments(ctx, halyard, pr.Number)
 	p.must(err)
 	seen := map[string]bool{}

@@ -10,11 +10,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"seaworthy/forge/local"
 )
+
+// patience is how long a folder that is locked by somebody who does not answer
+// is waited for: a process that was killed while it started a program keeps the
+// lock until that program runs, and one that has just begun has no address yet.
+const patience = 3 * time.Second
 
 // claim makes sure that one process at a time serves a folder. A command that
 // attaches to a folder somebody serves takes over that server's address.
@@ -23,28 +29,50 @@ func (a *App) claim(ctx context.Context, attach bool) error {
 	if err != nil {
 		return fmt.Errorf("opening the lock of %s: %w", a.o.Dir, err)
 	}
-	// The kernel drops the lock when the process ends, however it ends.
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if err == nil {
+	url, err := a.lock(ctx, f)
+	switch {
+	case err == nil && url == "":
 		a.closers = append(a.closers, closerFunc(func() error {
 			// Closing alone lets a program that is being started right now keep
 			// the lock until it runs.
 			return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 		}), closerFunc(a.leave))
 		return nil
+	case err == nil && !attach:
+		err = fmt.Errorf("a server runs on %s already, at %s; stop it, or choose another folder with --dir", a.o.Dir, url)
+	case err == nil:
+		a.attached, a.url = true, url
 	}
-	if cerr := f.Close(); cerr != nil || !errors.Is(err, syscall.EWOULDBLOCK) {
-		return fmt.Errorf("locking %s: %w", a.o.Dir, errors.Join(err, cerr))
+	return errors.Join(err, f.Close())
+}
+
+// lock takes the lock, or returns the address of the server that has it.
+func (a *App) lock(ctx context.Context, f *os.File) (url string, err error) {
+	again := time.NewTicker(patience / 50)
+	defer again.Stop()
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	for {
+		// The kernel drops the lock when the process ends, however it ends.
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return "", nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return "", fmt.Errorf("locking %s: %w", a.o.Dir, err)
+		}
+		url, err := Serving(ctx, a.o.Dir)
+		if err == nil {
+			return url, nil
+		}
+		select {
+		case <-again.C:
+		case <-over.C:
+			return "", fmt.Errorf("another seaworthy works on %s and does not answer: %w; wait for it or stop it", a.o.Dir, err)
+		case <-ctx.Done():
+			return "", fmt.Errorf("waiting for %s: %w", a.o.Dir, context.Cause(ctx))
+		}
 	}
-	url, err := Serving(ctx, a.o.Dir)
-	if err != nil {
-		return fmt.Errorf("another seaworthy works on %s and does not answer: %w; wait for it or stop it", a.o.Dir, err)
-	}
-	if !attach {
-		return fmt.Errorf("a server runs on %s already, at %s; stop it, or choose another folder with --dir", a.o.Dir, url)
-	}
-	a.attached, a.url = true, url
-	return nil
 }
 
 // Exists reports whether a folder holds a platform's state.
@@ -131,11 +159,14 @@ func (a *App) serve(context.Context) error {
 	return nil
 }
 
-// dispatch sends a request to the forge, the webhooks or the pages.
+// dispatch sends a request to the registry, the forge, the webhooks or the
+// pages.
 func (a *App) dispatch(hooks, pages http.Handler, forge *local.Forge) http.Handler {
 	embedded := forge.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
+		case strings.HasPrefix(r.URL.Path+"/", registryPath):
+			a.registry.ServeHTTP(w, r)
 		case local.Serves(r.URL.Path):
 			embedded.ServeHTTP(w, r)
 		case r.URL.Path == hookPath && r.Method == http.MethodPost:

@@ -1,6 +1,6 @@
 // Walks the pages of a running platform whose demo has been told, as a person
-// would: from the first page along every link of the road, on a phone and on a
-// desk, in light and dark. Checks what must hold of every page and keeps a
+// would: from the first page along every link of the road, on a phone, on a desk
+// and on a wall (4K), in light and dark. Checks what must hold of every page and keeps a
 // picture of each.
 //
 //   node walk.mjs URL FOLDER
@@ -71,6 +71,7 @@ const pages = {
   merged: await follow("/changes?state=merged", 'a[href*="/pull/"]'),
   runs: "/runs",
   failed: await follow("/runs?state=failed", 'ul.rows a[href^="/runs/"]'),
+  commands: "/commands",
   signal: "/signal",
   grid: "/harbour/halyard/grid/pull-unit",
   releases: "/releases",
@@ -80,7 +81,7 @@ const pages = {
 await plain.close();
 
 for (const scheme of ["light", "dark"]) {
-  for (const [size, width, height] of [["phone", 360, 740], ["desk", 1280, 900]]) {
+  for (const [size, width, height] of [["phone", 360, 740], ["desk", 1280, 900], ["wall", 3840, 2160]]) {
     const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height } });
     for (const [name, path] of Object.entries(pages)) {
       const page = await look(context, `${name}-${size}-${scheme}`, path);
