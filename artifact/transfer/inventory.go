@@ -1,0 +1,282 @@
+package transfer
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"seaworthy/artifact"
+	"seaworthy/artifact/promote"
+)
+
+// survey looks at the registries that manifests name and keeps what it sees.
+type survey struct {
+	registries *Registries
+	journal    *Journal
+	since      time.Time // what the journal saw after this is not looked for again
+	now        func() time.Time
+	parallel   int
+
+	mu        sync.Mutex
+	inventory *promote.Inventory
+	lists     map[string]*tagList  // destinations, by repository
+	manifests map[staged]*manifest // read at the source, to be copied
+	held      int                  // bytes of them
+	checked   []entry              // what was seen to be right
+	broken    map[staged]error     // at the source, other than not being there
+}
+
+// staged is a digest at its source.
+type staged struct {
+	repository string
+	digest     artifact.Digest
+}
+
+// holdLimit bounds the manifests kept between plan and run, in bytes; those
+// beyond it are read again.
+const holdLimit = 64 << 20
+
+// wanted is what manifests want of a destination repository.
+type wanted struct {
+	repository string
+	entries    []want
+}
+
+type want struct {
+	source string
+	promote.Entry
+}
+
+// demand collects what the manifests want, by destination repository, sorted.
+func demand(manifests []promote.Manifest) []wanted {
+	at := map[string]int{}
+	var all []wanted
+	for _, m := range manifests {
+		source := m.Source().Name
+		for _, d := range m.Destinations() {
+			for _, i := range m.Images {
+				repository := d.Name + "/" + i.Name
+				n, known := at[repository]
+				if !known {
+					n = len(all)
+					at[repository] = n
+					all = append(all, wanted{repository: repository})
+				}
+				for _, e := range i.Entries {
+					all[n].entries = append(all[n].entries, want{source + "/" + i.Name, e})
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b wanted) int { return compare(a.repository, b.repository) })
+	return all
+}
+
+func compare(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// look asks the destinations what they hold, and the sources for what the
+// destinations lack. A registry that fails is kept in the inventory.
+func (s *survey) look(ctx context.Context, demands []wanted) error {
+	lacking := map[staged]bool{}
+	var g errgroup.Group
+	g.SetLimit(s.parallel)
+	for _, w := range demands {
+		g.Go(func() error {
+			lacks, err := s.destination(ctx, w)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if err != nil {
+				s.inventory.Fail(w.repository, err)
+			}
+			for _, l := range lacks {
+				lacking[l] = true
+			}
+			return ctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	var order []staged
+	for l := range lacking {
+		order = append(order, l)
+	}
+	slices.SortFunc(order, func(a, b staged) int {
+		if c := compare(a.repository, b.repository); c != 0 {
+			return c
+		}
+		return compare(string(a.digest), string(b.digest))
+	})
+	for _, l := range order {
+		g.Go(func() error {
+			s.source(ctx, l)
+			return ctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return s.journal.note(s.checked...)
+}
+
+// destination looks at one repository: one list, and a look at each tag of
+// which neither list nor journal tells the digest. It returns what is lacking.
+func (s *survey) destination(ctx context.Context, w wanted) ([]staged, error) {
+	repo, err := s.registries.Repository(w.repository)
+	if err != nil {
+		return nil, err
+	}
+	view := &tagList{repo: s.registries.repository(repo), now: s.now}
+	list, err := view.refresh(ctx)
+	if err != nil {
+		return nil, err
+	}
+	view.fresh = list.absent
+	var lacks []staged
+	var checked []entry
+	for _, e := range w.entries {
+		lack, look, err := s.compare(ctx, view.repo, list, w.repository, e.Entry)
+		if err != nil {
+			return nil, err
+		}
+		if lack {
+			lacks = append(lacks, staged{e.source, e.Digest})
+		}
+		if look {
+			checked = append(checked, entry{s.now(), w.repository, e.Digest, Checked, e.Tags})
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lists[w.repository] = view
+	s.checked = append(s.checked, checked...)
+	return lacks, nil
+}
+
+// compare looks whether a destination has a digest with all its tags. looked
+// says that the registry was asked, and has it.
+func (s *survey) compare(ctx context.Context, repo *repository, list listing, repository string, e promote.Entry) (lacks, looked bool, err error) {
+	add := func(d artifact.Digest, tags ...string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.inventory.Add(repository, d, tags...)
+	}
+	if len(e.Tags) == 0 {
+		have := list.digests[e.Digest]
+		if !have && list.digests == nil && !list.absent {
+			if have = s.journal.saw(repository, e.Digest, "", s.since); !have {
+				d, err := repo.head(ctx, string(e.Digest))
+				if err != nil {
+					return false, false, err
+				}
+				have, looked = d != "", d != ""
+			}
+		}
+		if have {
+			add(e.Digest)
+		}
+		return !have, looked, nil
+	}
+	for _, tag := range e.Tags {
+		d, listed := list.tags[tag]
+		switch {
+		case !listed:
+			lacks = true
+			continue
+		case d != "":
+		case s.journal.saw(repository, e.Digest, tag, s.since):
+			d = e.Digest
+		default:
+			if d, err = repo.head(ctx, tag); err != nil {
+				return false, false, err
+			}
+			looked = true
+		}
+		if d == "" {
+			lacks = true // taken away since the list was made
+			continue
+		}
+		add(d, tag)
+		lacks = lacks || d != e.Digest
+	}
+	return lacks, looked && !lacks, nil
+}
+
+// source reads a manifest that is to be copied. That it can be read is how the
+// source is known to have it.
+func (s *survey) source(ctx context.Context, l staged) {
+	var m *manifest
+	repo, err := s.registries.Repository(l.repository)
+	if err == nil {
+		m, err = s.registries.repository(repo).manifest(ctx, string(l.digest))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case missing(err):
+		// The plan says so, in its own words.
+	case err != nil:
+		// Of this image alone: others of the repository may be sound.
+		s.broken[l] = err
+	default:
+		s.inventory.Add(l.repository, l.digest)
+		if s.held += len(m.text); s.held <= holdLimit {
+			s.manifests[l] = m
+		}
+	}
+}
+
+// tagList is the list of tags of a destination, asked for again where it has
+// to be fresh.
+type tagList struct {
+	repo  *repository
+	now   func() time.Time
+	fresh bool // the repository was not there when it was first looked at
+
+	mu   sync.Mutex
+	list listing
+	at   time.Time
+}
+
+// freshFor is how old the list may be that shows a tag to be free.
+const freshFor = time.Second
+
+func (t *tagList) refresh(ctx context.Context) (listing, error) {
+	asked := t.now()
+	list, err := t.repo.list(ctx)
+	if err == nil {
+		t.list, t.at = list, asked
+	}
+	return list, err
+}
+
+// holds returns the digest a tag points to right now, empty if it is free.
+// Where the list of all tags is short it is asked for, as it serves the other
+// tags of the repository too.
+func (t *tagList) holds(ctx context.Context, tag string) (artifact.Digest, error) {
+	t.mu.Lock()
+	if t.list.pages <= 1 && t.now().Sub(t.at) > freshFor {
+		if _, err := t.refresh(ctx); err != nil {
+			t.mu.Unlock()
+			return "", err
+		}
+	}
+	_, listed := t.list.tags[tag]
+	fresh := t.now().Sub(t.at) <= freshFor
+	t.mu.Unlock()
+	if fresh && !listed {
+		return "", nil
+	}
+	return t.repo.head(ctx, tag)
+}
