@@ -160,8 +160,11 @@ type Package struct {
 	Comment     string
 
 	// FilesAnalyzed says that all its files are in the document, related by
-	// Contains. Its verification code is then computed when it is written.
-	FilesAnalyzed bool
+	// Contains. Normalize then computes the verification code from their SHA1
+	// sums (SPDX 2.3, 7.9), and FromFiles if it is empty.
+	FilesAnalyzed    bool
+	VerificationCode string
+	Excluded         []string // paths the code leaves out, such as the document itself
 
 	Built, Released, ValidUntil time.Time
 	Annotations                 []Annotation
