@@ -16,6 +16,7 @@ import (
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
 
+	"seaworthy/artifact/registry"
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/forge/github"
@@ -54,8 +55,11 @@ type Options struct {
 	// HTTP carries the platform's calls to its forge; a client of its own
 	// when nil.
 	HTTP *http.Client
-	Now  func() time.Time // time.Now when nil
-	Log  *slog.Logger     // discarded when nil
+	// Boundary is called wherever a crash of a release matters, as
+	// flow.Engine.Boundary is; nil calls nothing.
+	Boundary func(point string)
+	Now      func() time.Time // time.Now when nil
+	Log      *slog.Logger     // discarded when nil
 }
 
 // App is a platform: its services, ready to be called, and the server over
@@ -76,6 +80,7 @@ type App struct {
 	engine   *flow.Engine
 	work     *work.Queue
 	embedded *local.Forge
+	registry *registry.Registry
 	clones   *git.Cache
 	projects projects
 	turns    turns

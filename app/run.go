@@ -35,6 +35,9 @@ func (a *App) openSite(context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.openRegistry(); err != nil {
+		return err
+	}
 	a.handler = a.dispatch(hooks, pages, a.embedded)
 	return nil
 }
@@ -50,6 +53,7 @@ func (a *App) Run(ctx context.Context) error {
 		return a.work.Run(gctx)
 	})
 	g.Go(func() error { return a.watch(gctx) })
+	g.Go(func() error { return a.collect(gctx) })
 	return stopped(ctx, g.Wait())
 }
 

@@ -46,7 +46,7 @@ func TestTokens(t *testing.T) {
 	if err := e.CreateUser(t.Context(), forge.User{Login: "ADA"}, false); err == nil {
 		t.Error("made a second ada")
 	}
-	for _, login := range []string{"", "..", ".hooks", "a/b", "a b", "api", strings.Repeat("x", 101)} {
+	for _, login := range []string{"", "..", ".hooks", "a/b", "a b", "api", "v2", strings.Repeat("x", 101)} {
 		if err := e.CreateUser(t.Context(), forge.User{Login: login}, false); err == nil {
 			t.Errorf("made the account %q", login)
 		}

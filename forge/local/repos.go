@@ -39,9 +39,9 @@ func (f *Forge) repoRoutes() []route {
 var ownerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$`)
 
 // validOwner reports whether a login can be a folder beside the forge's own
-// files, which start with a dot.
+// files, which start with a dot, and none of the paths that are the platform's.
 func validOwner(login string) bool {
-	return ownerName.MatchString(login) && forge.RepoName{Owner: login, Name: "x"}.Valid() && !strings.EqualFold(login, "api")
+	return ownerName.MatchString(login) && forge.RepoName{Owner: login, Name: "x"}.Valid() && !strings.EqualFold(login, "api") && !strings.EqualFold(login, "v2")
 }
 
 // gitRepo returns the bare repository of a row.
