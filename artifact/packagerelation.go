@@ -27,6 +27,9 @@ var relationForm = regexp.MustCompile(`^([A-Za-z0-9_/][A-Za-z0-9+._:/@-]*(?:\([A
 // several of these with '|' between them.
 func ParsePackageRelation(s string) (PackageRelation, error) {
 	var r PackageRelation
+	if len(s) > 1024 {
+		return nil, fmt.Errorf("a relation has at most 1024 characters, this has %d", len(s))
+	}
 	for text := range strings.SplitSeq(s, "|") {
 		m := relationForm.FindStringSubmatch(strings.TrimSpace(text))
 		if m == nil {
