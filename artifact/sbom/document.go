@@ -199,7 +199,7 @@ const (
 // File is one file.
 type File struct {
 	ID        ID
-	Name      string // path from the root of its package, slashes, no leading "./"
+	Name      string // path from the root of its package, slashes, no leading "./" or "/"
 	Types     []FileType
 	Checksums []Checksum // SPDX asks for SHA1, more are welcome
 

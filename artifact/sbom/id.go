@@ -31,7 +31,7 @@ func PackageID(ecosystem, name, version string, more ...string) ID {
 // FileID makes a file's id of its package and its path from the package's root.
 func FileID(pkg ID, path string) ID {
 	owner := strings.TrimPrefix(strings.TrimPrefix(string(pkg), idPrefix), "Package-")
-	parts := []string{owner, strings.TrimPrefix(path, "./")}
+	parts := []string{owner, cleanName(path)}
 	return makeID("File", "--", parts, parts, strings.Contains(owner, "--") || strings.HasPrefix(parts[1], "-"))
 }
 

@@ -164,12 +164,16 @@ func normalizeFile(f *File) {
 	f.Annotations = sortAnnotations(f.Annotations)
 }
 
-// cleanName takes the "./" from a file's name, which SPDX writes before it.
+// cleanName takes away how tools begin a file's name: SPDX writes "./" before
+// it, and paths of an image begin with "/".
 func cleanName(name string) string {
-	for strings.HasPrefix(name, "./") {
-		name = name[2:]
+	for {
+		short := strings.TrimPrefix(strings.TrimPrefix(name, "./"), "/")
+		if short == name {
+			return name
+		}
+		name = short
 	}
-	return name
 }
 
 func sortRelationships(d *Document) {

@@ -226,16 +226,13 @@ func cpeType(cpe string) string {
 
 func encodableFile(f File) spdxFile {
 	out := spdxFile{
-		ID: string(f.ID), Name: f.Name, Checksums: encodableChecksums(f.Checksums),
+		ID: string(f.ID), Name: "./" + f.Name, Checksums: encodableChecksums(f.Checksums),
 		LicenseConcluded: asserted(f.Concluded), LicensesInFile: assertedList(f.FoundIn), LicenseComments: f.LicenseNote,
 		Copyright: asserted(f.Copyright), Comment: f.Comment, Notice: f.Notice,
 		Contributors: f.Contributors, Attribution: f.Attribution, Annotations: encodableAnnotations(f.Annotations),
 	}
 	if out.Checksums == nil {
 		out.Checksums = []spdxChecksum{} // the field must be there
-	}
-	if !strings.HasPrefix(out.Name, "/") {
-		out.Name = "./" + out.Name
 	}
 	for _, t := range f.Types {
 		out.Types = append(out.Types, string(t))
