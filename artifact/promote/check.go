@@ -178,7 +178,7 @@ func (l *lister) fault(e *Entry, err error) {
 		l.fail(e.Line, "%v", err)
 	}
 	if e.Fault == "" {
-		e.Fault = fmt.Sprintf("%s:%d: %v", l.file, e.Line, err)
+		e.Fault = err.Error()
 	}
 }
 
