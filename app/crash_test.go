@@ -10,15 +10,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
 	"seaworthy/app"
-	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/job"
-	"seaworthy/release"
-	"seaworthy/release/cut"
 	"seaworthy/store/storetest"
 )
 
@@ -29,6 +27,7 @@ const (
 	crashURL     = "SEAWORTHY_TEST_DATABASE"
 	crashPoint   = "SEAWORTHY_TEST_POINT"   // "before METHOD PATH" or "after METHOD PATH", PATH an expression
 	crashRelease = "SEAWORTHY_TEST_RELEASE" // whether it cuts a release
+	crashStep    = "SEAWORTHY_TEST_STEP"    // "N POINT": die there, the Nth time it comes by
 )
 
 // trap stops at a request for ever.
@@ -65,6 +64,7 @@ func TestCrashChild(t *testing.T) {
 	if when, at, ok := strings.Cut(os.Getenv(crashPoint), " "); ok {
 		o.HTTP = &http.Client{Transport: trap{when == "after", regexp.MustCompile("^" + strings.Replace(at, " ", " .*", 1) + "$")}}
 	}
+	o.Boundary = boundary(os.Getenv(crashStep))
 	a, err := app.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -75,10 +75,28 @@ func TestCrashChild(t *testing.T) {
 			if err := releaseIt(t.Context(), a); err != nil {
 				fmt.Println("\nfailed", err)
 			}
+			fmt.Println("\nreleased")
 		}()
 	}
 	if err := a.Run(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// boundary prints every point of a release that comes by, and waits at one of
+// them to be killed.
+func boundary(at string) func(string) {
+	var mu sync.Mutex
+	seen := map[string]int{}
+	return func(point string) {
+		mu.Lock()
+		seen[point]++
+		name := fmt.Sprintf("%d %s", seen[point], point)
+		fmt.Println("\npoint " + name)
+		mu.Unlock()
+		if name == at {
+			trap{}.wait()
+		}
 	}
 }
 
@@ -293,75 +311,5 @@ func pass(t *testing.T, gate string, act func()) {
 		}
 	case <-t.Context().Done():
 		t.Fatal("no job came to the gate")
-	}
-}
-
-// releaseIt takes main of halyard to a published release.
-func releaseIt(ctx context.Context, a *app.App) error {
-	r, err := a.Releases.Stage(ctx, cut.StageRequest{Repo: halyard, Branch: "main", Kind: release.Alpha, Actor: "ada"})
-	if err != nil {
-		return err
-	}
-	if _, err := a.Releases.Drive(ctx, r.ID, flow.DriveOptions{}); err != nil {
-		return err
-	}
-	staged, _, err := a.Releases.StageResult(ctx, r.ID)
-	if err != nil {
-		return err
-	}
-	if r, err = a.Releases.Cut(ctx, cut.CutRequest{Repo: halyard, BuildVersion: staged.BuildVersion, Actor: "ada"}); err != nil {
-		return err
-	}
-	state, err := a.Releases.Drive(ctx, r.ID, flow.DriveOptions{})
-	if err == nil && state != flow.Succeeded {
-		return fmt.Errorf("the cut is %s", state)
-	}
-	return err
-}
-
-const buildable = configuration + `build:
-  command: [cp, README.md, "{out}/readme"]
-  outputs: [readme]
-  platforms: [linux/amd64]
-`
-
-// Wherever the process is killed while it cuts a release, the next one
-// finishes it.
-func TestCrashInARelease(t *testing.T) {
-	t.Parallel()
-	for _, point := range []string{
-		"before POST /repos/harbour/halyard/releases",
-		"after POST /repos/harbour/halyard/releases",
-		"after POST /repos/harbour/halyard/releases/[0-9]+/assets",
-		"after PATCH /repos/harbour/halyard/releases/[0-9]+",
-	} {
-		t.Run(point, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			p := open(t, dir)
-			files := map[string]string{"seaworthy.yaml": buildable, "README.md": "halyard\n", "OWNERS": "approvers: [ada]\n"}
-			p.populate(files)
-			p.settled()
-			p.stop()
-			child := spawn(t, dir, crashPoint+"="+point, crashRelease+"=1")
-			child.waitFor("ready")
-			child.kill()
-			after := open(t, dir)
-			after.until("the release is cut", func() bool {
-				runs, err := after.Store.Runs(t.Context(), flow.RunFilter{})
-				after.must(err)
-				return len(runs) == 2 && runs[0].State == flow.Succeeded && runs[1].State == flow.Succeeded
-			})
-			pages, err := after.Forge.Releases(t.Context(), halyard)
-			after.must(err)
-			if len(pages) != 1 || pages[0].Draft || len(pages[0].Assets) < 3 {
-				t.Errorf("release pages: %+v", pages)
-			}
-			for _, asset := range pages[0].Assets {
-				if asset.State != "" && asset.State != "uploaded" {
-					t.Errorf("%s is %s", asset.Name, asset.State)
-				}
-			}
-		})
 	}
 }

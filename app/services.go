@@ -80,7 +80,7 @@ func (a *App) openServices(ctx context.Context) error {
 		return err
 	}
 	a.Signal = signal.New(signal.Options{Bucket: a.Bucket, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") }, Now: a.o.Now})
-	a.engine = &flow.Engine{Journal: journal{a.Store, a.publish}, Owner: owner, Now: a.o.Now}
+	a.engine = &flow.Engine{Journal: journal{a.Store, a.publish}, Owner: owner, Now: a.o.Now, Boundary: a.o.Boundary}
 	a.Releases, err = cut.New(cut.Options{
 		Forge: a.Forge, Pages: a.Forge, Pulls: a.Forge, Git: a.clones, Address: a.address, Auth: a.gitAuth(), Bucket: a.Bucket, Engine: a.engine,
 		Project: a.releaseProject, Gates: a.gates, WorkDir: a.dir(workDir), BuildCache: builds,
