@@ -1,0 +1,157 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"seaworthy/artifact"
+)
+
+// Remote says how registries are spoken to. The zero value speaks HTTPS (plain
+// HTTP to this machine) and finds credentials where docker and podman keep them.
+type Remote struct {
+	Insecure  bool              // plain HTTP to any registry
+	Keychain  authn.Keychain    // credentials; authn.DefaultKeychain if nil
+	Transport http.RoundTripper // remote.DefaultTransport if nil
+	Parallel  int               // transfers at once; 0 means four
+}
+
+func (r Remote) options(ctx context.Context) []remote.Option {
+	keys := r.Keychain
+	if keys == nil {
+		keys = authn.DefaultKeychain
+	}
+	jobs := r.Parallel
+	if jobs < 1 {
+		jobs = 4
+	}
+	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(keys), remote.WithJobs(jobs), remote.WithUserAgent("seaworthy")}
+	if r.Transport != nil {
+		options = append(options, remote.WithTransport(r.Transport))
+	}
+	return options
+}
+
+func (r Remote) names() []name.Option {
+	if r.Insecure {
+		return []name.Option{name.Insecure}
+	}
+	return nil
+}
+
+func parseReference(s string, r Remote) (name.Reference, error) {
+	ref, err := name.ParseReference(s, r.names()...)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a reference to an image: write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST", s)
+	}
+	return ref, nil
+}
+
+// pull opens an image of a registry. Layers are read when they are needed.
+func (x *Index) pull(ctx context.Context, from string, r Remote) error {
+	ref, err := parseReference(from, r)
+	if err != nil {
+		return err
+	}
+	d, err := remote.Get(ref, r.options(ctx)...)
+	if err != nil {
+		return missing(err)
+	}
+	switch {
+	case d.MediaType.IsIndex():
+		x.index, err = d.ImageIndex()
+	case d.MediaType.IsImage():
+		x.image, err = d.Image()
+	default:
+		err = fmt.Errorf("it is of type %s, which is neither an image nor an index", d.MediaType)
+	}
+	return err
+}
+
+// missing makes ErrNoImage of a registry's 404.
+func missing(err error) error {
+	var answer *transport.Error
+	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
+		return fmt.Errorf("%w: %w", ErrNoImage, err)
+	}
+	return err
+}
+
+// Push copies the image to a repository, REGISTRY/NAME, and names it by tags.
+// Blobs go first, those the registry has are not sent again, then manifests,
+// the index, and the tags when all is there. At the end every tag is asked for
+// its digest. Without tags the image is only to be had by its digest.
+func (x *Index) Push(ctx context.Context, repository string, tags []string, r Remote) error {
+	for _, tag := range tags {
+		if err := artifact.CheckTag(tag); err != nil {
+			return err
+		}
+	}
+	repo, err := name.NewRepository(repository, r.names()...)
+	if err != nil {
+		return fmt.Errorf("%q is not a repository: write REGISTRY/NAME", repository)
+	}
+	if err := x.push(ctx, repo, tags, r); err != nil {
+		return fmt.Errorf("pushing to %s: %w", repository, err)
+	}
+	return nil
+}
+
+func (x *Index) push(ctx context.Context, repo name.Repository, tags []string, r Remote) error {
+	options := r.options(ctx)
+	pusher, err := remote.NewPusher(options...)
+	if err != nil {
+		return err
+	}
+	var all remote.Taggable = x.image
+	if x.index != nil {
+		all = x.index
+	}
+	digest := string(x.digest())
+	if err := pusher.Push(ctx, repo.Digest(digest), all); err != nil {
+		return err
+	}
+	for _, tag := range tags {
+		if err := pusher.Push(ctx, repo.Tag(tag), all); err != nil {
+			return fmt.Errorf("tag %s: %w", tag, err)
+		}
+		have, err := remote.Head(repo.Tag(tag), options...)
+		if err != nil {
+			return fmt.Errorf("asking for the tag %s: %w", tag, err)
+		}
+		if have.Digest.String() != digest {
+			return fmt.Errorf("the tag %s stands for %s, not for %s that was pushed: somebody else pushes to it", tag, have.Digest, digest)
+		}
+	}
+	return nil
+}
+
+// OCI returns the image as the registry library has it: an index, or an image
+// where there is none. The other is nil.
+func (x *Index) OCI() (v1.ImageIndex, v1.Image) { return x.index, x.image }
+
+// fullName is the name under which programs that load an image store it, with
+// the registry that is meant where none is named.
+func (x *Index) fullName() string {
+	if x.built.Name == "" {
+		return ""
+	}
+	if artifact.CheckImageName(x.built.Name) != nil {
+		return "" // a path or a reference it was opened from
+	}
+	repo, err := name.NewRepository(x.built.Name)
+	if err != nil {
+		return ""
+	}
+	// The library names Docker's registry by its host, everybody else does not.
+	return strings.Replace(repo.Name(), name.DefaultRegistry+"/", "docker.io/", 1)
+}
