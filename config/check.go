@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/mail"
@@ -35,8 +36,39 @@ func (c *checker) project(p Project) {
 	c.jobs(p.Jobs)
 	c.merge(p.Merge)
 	c.build(p.Build)
+	seen := map[string]bool{}
+	for _, spec := range p.Images {
+		c.joined(p.Lines.Of("images"), "", spec.Validate()) // which names the image
+		c.once(p.Lines.Of("images"), seen, "image "+spec.Name)
+	}
+	for _, spec := range p.Packages {
+		c.joined(p.Lines.Of("packages"), "package "+spec.Name+": ", spec.Validate())
+		c.once(p.Lines.Of("packages"), seen, "package "+spec.Name)
+	}
 	c.release(p.Release)
 	c.grid(p.Grid)
+}
+
+// once fails for what is named a second time.
+func (c *checker) once(line int, seen map[string]bool, what string) {
+	if seen[what] {
+		c.fail(line, "%s is there twice: remove one", what)
+	}
+	seen[what] = true
+}
+
+// joined fails once for each of several errors that errors.Join put together.
+func (c *checker) joined(line int, of string, err error) {
+	var several interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+	case errors.As(err, &several):
+		for _, one := range several.Unwrap() {
+			c.joined(line, of, one)
+		}
+	default:
+		c.fail(line, "%s%v", of, err)
+	}
 }
 
 var placeholder = regexp.MustCompile(`\{([^{}]*)\}`)
@@ -111,6 +143,9 @@ func (c *checker) merge(m Merge) {
 	}
 }
 
+// packings are the values of build.formats.
+var packings = []string{"tar.gz", "tar.zst", "zip", "binary"}
+
 func (c *checker) build(b Build) {
 	if len(b.Platforms) == 0 {
 		c.fail(b.Lines.Of("platforms"), "no platforms: write at least one, such as linux/amd64")
@@ -124,6 +159,12 @@ func (c *checker) build(b Build) {
 			c.fail(b.Lines.Of("platforms"), "platform %s is there twice: remove one", p)
 		}
 		seen[p] = true
+	}
+	for _, f := range b.Formats {
+		if !slices.Contains(packings, f) {
+			c.fail(b.Lines.Of("formats"), "format %q: write one of %s", f, strings.Join(packings, ", "))
+		}
+		c.once(b.Lines.Of("formats"), seen, f)
 	}
 	for _, f := range b.Files {
 		if !inside(f) {

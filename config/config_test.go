@@ -157,6 +157,17 @@ func TestParseProblems(t *testing.T) {
 		}},
 		{"in another section", "version: 1\ntag_prefix: v\n", []string{`f:2: unknown field "tag_prefix": write it under release`}},
 		{"twice", "version: 1\nversion: 1\n", []string{`f:2: "version" is given twice: it stands on line 1 already`}},
+		{"what is made of the build", `version: 1
+images:
+- {name: Halyard, platforms: [linux/amd64]}
+- {name: tools, files: [{path: /x, sorce: y}]}
+packages:
+- {name: x, summary: Ropes, maintainer: ada}
+build: {formats: [tar.gz, rar, tar.gz]}
+`, []string{
+			`f:2: "Halyard" cannot be the name of an image`, `f:4: unknown field "sorce": write source`, "f:5: package x: name \"x\": write two or more", "f:5: package x: license: name the license",
+			`f:5: package x: maintainer "ada": write Name <mail@example.org>`, "f:5: package x: platforms: list them", "f:5: package x: contents:", `f:7: format "rar": write one of tar.gz, tar.zst, zip, binary`, "f:7: tar.gz is there twice",
+		}},
 		{"second document", "version: 1\n---\nversion: 1\n", []string{"f:3: a second document"}},
 		{"wrong kinds", "version: one\nmerge:\n  labels: [lgtm]\n  batch_limit: many\nbuild: {platforms: linux/amd64}\n", []string{
 			`f:1: version is "one": write a number`, "f:3: labels is a list: write a mapping", `f:4: batch_limit is "many": write a number`, "f:5: platforms is the value \"linux/amd64\": write a list",

@@ -3,6 +3,7 @@ package config
 import (
 	"go.yaml.in/yaml/v3"
 
+	"seaworthy/artifact"
 	"seaworthy/strict"
 )
 
@@ -17,6 +18,9 @@ type Project struct {
 	Jobs    Jobs     `json:"jobs" doc:"What is tested, and when: Prow's job configuration."`
 	Merge   Merge    `json:"merge" doc:"What a change needs to merge, and how it does."`
 	Build   Build    `json:"build" doc:"What a release is made of."`
+	// What is made of what was built.
+	Images   []artifact.ImageSpec   `json:"images" doc:"Container images, made of what was built for each platform."`
+	Packages []artifact.PackageSpec `json:"packages" doc:"Packages for deb, rpm and apk, made of what was built for each platform."`
 	Release Release  `json:"release" doc:"How releases are named, judged and told of."`
 	Grid    Grid     `json:"grid" doc:"How test results are shown."`
 
@@ -74,6 +78,7 @@ type Build struct {
 	Outputs   []string          `json:"outputs" doc:"Files that the command leaves in {out}, packed into the archive."`
 	Go        Go                `json:"go" doc:"How go build is called."`
 	Env       map[string]string `json:"env" doc:"Environment of the build command."`
+	Formats   []string          `json:"formats" doc:"What each platform is packed in: tar.gz, tar.zst, zip, or binary for the programs as they are. tar.gz, and zip for windows, if empty."`
 	Platforms []string          `json:"platforms" doc:"What to build for, each GOOS/GOARCH or GOOS/GOARCH/VARIANT."`
 	Files     []string          `json:"files" doc:"Files that go into each archive beside the programs, as patterns; a name without * must exist."`
 

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"encoding"
 	"encoding/json"
+	"maps"
 	"reflect"
 	"strings"
 
@@ -48,8 +50,12 @@ func object(v reflect.Value) *schema {
 	s := &schema{Type: "object", Properties: map[string]*schema{}, Additional: false}
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
-		name := f.Tag.Get("json")
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "-" || f.Type == reflect.TypeFor[strict.Lines]() {
+			continue
+		}
+		if f.Anonymous && name == "" {
+			maps.Copy(s.Properties, object(v.Field(i)).Properties)
 			continue
 		}
 		p := property(v.Field(i))
@@ -67,7 +73,12 @@ func property(v reflect.Value) *schema {
 		return &schema{Type: "array", Items: &schema{Type: "object"}}
 	}
 	var p *schema
+	if reflect.PointerTo(v.Type()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return &schema{Type: "string"}
+	}
 	switch v.Kind() {
+	case reflect.Bool:
+		return &schema{Type: "boolean"}
 	case reflect.Struct:
 		return object(v)
 	case reflect.Slice:
@@ -75,8 +86,9 @@ func property(v reflect.Value) *schema {
 	case reflect.Map:
 		p = &schema{Type: "object", Additional: property(reflect.New(v.Type().Elem()).Elem())}
 	case reflect.Int:
-		one := 1
-		p = &schema{Type: "integer", Minimum: &one}
+		// What has no default may be left at nothing.
+		least := min(1, int(v.Int()))
+		p = &schema{Type: "integer", Minimum: &least}
 	default:
 		p = &schema{Type: "string"}
 	}
