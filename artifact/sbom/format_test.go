@@ -17,16 +17,59 @@ func TestGolden(t *testing.T) {
 	t.Parallel()
 	golden(t, "halyard.spdx.json", encoded(t, halyard(), SPDXJSON))
 	golden(t, "halyard.spdx", encoded(t, halyard(), SPDXTagValue))
+	golden(t, "halyard.cdx.json", encoded(t, halyard(), CycloneDXJSON))
 }
 
 // TestRoundTrip: what is written is read as the same document, field by field.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
-	for _, f := range []Format{SPDXJSON, SPDXTagValue} {
+	for _, f := range []Format{SPDXJSON, SPDXTagValue, CycloneDXJSON} {
 		want := normalized(t, halyard())
 		got, err := Parse(encoded(t, want, f))
 		if err != nil || len(got.Remarks) > 0 || got.Format != f {
 			t.Fatalf("%s: %s %v %v", f, got.Format, got.Remarks, err)
+		}
+		if diff := cmp.Diff(want, normalized(t, got.Document), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", f, diff)
+		}
+	}
+}
+
+// hawser describes one thing, and holds what its kind of document does: an image
+// with a layer, packages in it that depend on one another, files.
+func hawser() Document {
+	d := Document{Name: "hawser", Created: committed, Authors: []Actor{{Kind: Tool, Name: "seaworthy-v1.0.0"}}}
+	image := d.Add(Package{ID: PackageID("", "hawser", "v1"), Name: "hawser", Version: "v1", Purpose: Container})
+	layer := d.Add(Package{ID: PackageID("layer", "sha256:ab", "1"), Name: "sha256:ab", Purpose: ArchiveFile, Checksums: []Checksum{{SHA256, strings.Repeat("ab", 32)}, {"SHA224", "00"}}})
+	libc := d.Add(Package{ID: PackageID("deb", "libc6", "2.36", "amd64"), Name: "libc6", Version: "2.36", PURL: "pkg:deb/debian/libc6@2.36?arch=amd64", Declared: "LGPL-2.1-or-later AND LicenseRef-x",
+		Supplier: Actor{Kind: Person, Name: "Joe"}, Purpose: Library, Download: "not a url"})
+	dash := d.Add(Package{ID: PackageID("deb", "dash", "0.5", "amd64"), Name: "dash", Version: "0.5", Concluded: "GPL-2.0+", Purpose: Install})
+	tool := d.Add(Package{ID: PackageID("", "builder", "1"), Name: "builder", Version: "1", Purpose: FileItself})
+	shared := d.AddFile(File{ID: FileID(layer, "bin/sh"), Name: "bin/sh", Checksums: []Checksum{{SHA1, strings.Repeat("9", 40)}}, FoundIn: []string{"MIT OR ISC", None}})
+	d.Relate(DocumentID, Describes, image)
+	d.Relate(image, Contains, layer)
+	d.Relate(layer, Contains, libc)
+	d.Relate(image, Contains, dash)
+	d.Relate(dash, DependsOn, libc)
+	d.Relate(image, DependsOn, dash)
+	d.Relate(layer, Contains, shared)
+	d.Relate(dash, Contains, shared) // in two: one is told as a property
+	d.Relate(libc, Contains, layer)  // in a circle
+	d.Relate(tool, BuildToolOf, image)
+	d.Relationships = append(d.Relationships, Relationship{From: image, Type: DependsOn, To: libc, Comment: "at run time"},
+		Relationship{From: DocumentID, Type: Amends, To: "DocumentRef-old:SPDXRef-DOCUMENT"})
+	return d
+}
+
+// TestRoundTripOfAnImage is TestRoundTrip where one thing is described.
+func TestRoundTripOfAnImage(t *testing.T) {
+	t.Parallel()
+	golden(t, "hawser.cdx.json", encoded(t, hawser(), CycloneDXJSON))
+	for _, f := range []Format{SPDXJSON, SPDXTagValue, CycloneDXJSON} {
+		want := normalized(t, hawser())
+		got, err := Parse(encoded(t, want, f))
+		if err != nil || len(got.Remarks) > 0 {
+			t.Fatalf("%s: %v %v", f, got.Remarks, err)
 		}
 		if diff := cmp.Diff(want, normalized(t, got.Document), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", f, diff)
@@ -259,4 +302,11 @@ func FuzzTagValue(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fuzzRead(t, append([]byte("SPDXVersion: SPDX-2.3\n"), data...), SPDXTagValue)
 	})
+}
+
+func FuzzCycloneDX(f *testing.F) {
+	f.Add(encoded(f, halyard(), CycloneDXJSON))
+	f.Add(encoded(f, hawser(), CycloneDXJSON))
+	f.Add([]byte(`"bomFormat":"CycloneDX","specVersion":"1.4","version":1,"components":[{"type":"library","name":"a","licenses":[{"license":{"name":"My own"}}],"components":[{"type":"file","name":"/b"}]}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) { fuzzRead(t, append([]byte("{"), data...), CycloneDXJSON) })
 }
