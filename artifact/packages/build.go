@@ -1,7 +1,6 @@
 package packages
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -374,26 +373,4 @@ func splitVersion(full string) (epoch, version, release string) {
 		version, release = version[:i], version[i+1:]
 	}
 	return epoch, version, release
-}
-
-// equalBytes compares two readers' contents without holding them.
-func equalBytes(a, b io.Reader) (bool, error) {
-	x, y := make([]byte, 64<<10), make([]byte, 64<<10)
-	for {
-		n, errA := io.ReadFull(a, x)
-		m, errB := io.ReadFull(b, y)
-		if !bytes.Equal(x[:n], y[:m]) {
-			return false, nil
-		}
-		endA := errA == io.EOF || errA == io.ErrUnexpectedEOF
-		endB := errB == io.EOF || errB == io.ErrUnexpectedEOF
-		switch {
-		case errA != nil && !endA:
-			return false, errA
-		case errB != nil && !endB:
-			return false, errB
-		case endA || endB:
-			return endA == endB, nil
-		}
-	}
 }
