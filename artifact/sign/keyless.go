@@ -75,7 +75,8 @@ func (k *Keyless) SignBlob(ctx context.Context, r io.Reader) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, err
 	}
-	return s.pair.blob(r, k.options(ctx, s))
+	b, _, err := s.pair.blob(r, k.options(ctx, s))
+	return b, err
 }
 
 // SignEnvelope implements Signer.

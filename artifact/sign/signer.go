@@ -98,13 +98,34 @@ func (s *KeySigner) Identity(context.Context) (Identity, error) {
 // SignBlob implements Signer.
 func (s *KeySigner) SignBlob(ctx context.Context, r io.Reader) (Bundle, error) {
 	p := pair{key: s.key, algorithm: s.blobs}
-	return p.blob(r, s.services.options(ctx))
+	b, sums, err := p.blob(r, s.services.options(ctx))
+	if err != nil {
+		return Bundle{}, err
+	}
+	return b, s.confirm(b, &sums)
 }
 
 // SignEnvelope implements Signer.
 func (s *KeySigner) SignEnvelope(ctx context.Context, payloadType string, payload []byte) (Bundle, error) {
 	p := pair{key: s.key, algorithm: s.payloads}
-	return p.envelope(payloadType, payload, s.services.options(ctx))
+	b, err := p.envelope(payloadType, payload, s.services.options(ctx))
+	if err != nil || payloadType != provenance.PayloadType {
+		return b, err
+	}
+	return b, s.confirm(b, nil)
+}
+
+// confirm verifies what was made: a key service may sign in another way than its
+// public key tells.
+func (s *KeySigner) confirm(b Bundle, over *sums) error {
+	v, err := NewVerifier(Policy{Signers: []SignerRule{KeyRule("", s.key.Public())}}, time.Now)
+	if err != nil {
+		return err
+	}
+	if _, err := v.check(b, over); err != nil {
+		return fmt.Errorf("the signature that was made does not verify: %w", err)
+	}
+	return nil
 }
 
 // pair is a key as sigstore's library takes it. The library wants files in
@@ -120,18 +141,19 @@ type pair struct {
 // whole, in bytes.
 const maxWhole = 1 << 30
 
-func (p pair) blob(r io.Reader, o sigstore.BundleOptions) (Bundle, error) {
-	sums, err := measure(r, []crypto.Hash{p.algorithm.hash}, p.algorithm.hash == 0)
+func (p pair) blob(r io.Reader, o sigstore.BundleOptions) (Bundle, sums, error) {
+	s, err := measure(r, []crypto.Hash{p.algorithm.hash}, p.algorithm.hash == 0)
 	if err != nil {
-		return Bundle{}, err
+		return Bundle{}, sums{}, err
 	}
 	hash := p.algorithm.hash
 	if hash == 0 {
-		p.ready, hash = sums.whole, crypto.SHA256
+		p.ready, hash = s.whole, crypto.SHA256
 	} else {
-		p.ready = sums.digests[hash]
+		p.ready = s.digests[hash]
 	}
-	return p.bundle(&blobContent{hash: hash, digest: sums.digests[hash]}, o)
+	b, err := p.bundle(&blobContent{hash: hash, digest: s.digests[hash]}, o)
+	return b, s, err
 }
 
 func (p pair) envelope(payloadType string, payload []byte, o sigstore.BundleOptions) (Bundle, error) {
