@@ -84,26 +84,29 @@ type manifestSet struct {
 
 // plan plans the manifests, or what was added to them.
 func (m manifestSet) plan(held *promote.Inventory) *promote.Plan {
-	plan := promote.Make(m.now, held)
-	if m.before != nil {
-		plan = promote.MakeSince(m.before, m.now, held)
-	}
+	plan := promote.MakeSince(m.before, m.now, held)
+	m.warn(plan)
+	return plan
+}
+
+// warn puts what is odd about the manifests in front of a plan's warnings, but
+// for what a refusal says already.
+func (m manifestSet) warn(plan *promote.Plan) {
 	type place struct {
 		file string
 		line int
 	}
-	told := map[place]bool{} // what a refusal says need not be said twice
+	told := map[place]bool{}
 	for _, r := range plan.Refusals {
 		told[place{r.Manifest, r.Line}] = true
 	}
-	odd := make([]promote.Warning, 0, len(m.warnings)+len(plan.Warnings))
+	var odd []promote.Warning
 	for _, w := range m.warnings {
 		if !told[place{w.File, w.Line}] {
 			odd = append(odd, promote.Warning{Manifest: w.File, Line: w.Line, Why: w.Message})
 		}
 	}
 	plan.Warnings = append(odd, plan.Warnings...)
-	return plan
 }
 
 // readManifests reads what a path names, and with since the same path at an
