@@ -133,12 +133,25 @@ func (s ImageSpec) BaseOf(p Platform) string {
 	return s.Base
 }
 
-// Validate reports all that is wrong with the spec, joined.
+// Validate reports all that is wrong with the spec, joined; each error names
+// the image.
 func (s ImageSpec) Validate() error {
+	of := s.Name
+	if of == "" {
+		of = "without a name"
+	}
 	var problems []error
-	refuse := func(err error) {
-		if err != nil {
-			problems = append(problems, err)
+	var refuse func(error)
+	refuse = func(err error) {
+		var several interface{ Unwrap() []error }
+		switch {
+		case err == nil:
+		case errors.As(err, &several):
+			for _, one := range several.Unwrap() {
+				refuse(one)
+			}
+		default:
+			problems = append(problems, fmt.Errorf("image %s: %w", of, err))
 		}
 	}
 	if s.Name == "" {
@@ -165,14 +178,7 @@ func (s ImageSpec) Validate() error {
 	if s.Compression != "" && s.Compression != "gzip" && s.Compression != "zstd" {
 		refuse(fmt.Errorf("%q is not a compression of layers: write gzip or zstd", s.Compression))
 	}
-	if len(problems) == 0 {
-		return nil
-	}
-	name := s.Name
-	if name == "" {
-		name = "without a name"
-	}
-	return fmt.Errorf("image %s: %w", name, errors.Join(problems...))
+	return errors.Join(problems...)
 }
 
 func (s ImageSpec) validateConfig() error {

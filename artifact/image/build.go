@@ -74,11 +74,11 @@ func Build(ctx context.Context, req Request) (x *Index, err error) {
 	if bases := on.list(); len(bases) == 1 && len(req.Spec.Bases) == 0 {
 		annotations = req.annotations(bases[0].Reference, string(bases[0].Digest))
 	}
-	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
-	for _, img := range images {
-		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img.image, Descriptor: v1.Descriptor{Platform: img.described}})
+	index, err := newIndex(images, annotations)
+	if err != nil {
+		return nil, fmt.Errorf("building the image %s: %w", req.Spec.Name, err)
 	}
-	x = &Index{index: mutate.Annotations(index, annotations).(v1.ImageIndex), close: release}
+	x = &Index{index: index, close: release}
 	if x.built, err = x.describe(); err != nil {
 		return nil, fmt.Errorf("building the image %s: %w", req.Spec.Name, err)
 	}

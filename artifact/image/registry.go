@@ -135,6 +135,20 @@ func (x *Index) push(ctx context.Context, repo name.Repository, tags []string, r
 	return nil
 }
 
+// SplitReference parts a reference to push to, REGISTRY/NAME[:TAG], into
+// repository and tag, which is latest if none is named.
+func SplitReference(s string) (repository, tag string, err error) {
+	ref, err := parseReference(s, Remote{})
+	if err != nil {
+		return "", "", err
+	}
+	named, ok := ref.(name.Tag)
+	if !ok {
+		return "", "", fmt.Errorf("%q names a digest: an image is pushed under a tag", s)
+	}
+	return named.Context().Name(), named.TagStr(), nil
+}
+
 // OCI returns the image as the registry library has it: an index, or an image
 // where there is none. The other is nil.
 func (x *Index) OCI() (v1.ImageIndex, v1.Image) { return x.index, x.image }

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"seaworthy/artifact/image"
+)
+
+func newImage(s Streams) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "image",
+		Short: "Build container images without a daemon, push them, look at them",
+		Long: `Makes container images from what "seaworthy build" left in dist, as one index for all platforms: the same commit
+gives the same digest. No daemon and no Dockerfile is needed.`,
+	}
+	c.AddCommand(newImageBuild(s), newImagePush(s), newImageInspect(s))
+	return c
+}
+
+// remoteFlags say how registries are spoken to.
+type remoteFlags struct{ image.Remote }
+
+func (f *remoteFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&f.Insecure, "insecure", false, "speak plain HTTP to the registry (it is spoken to this machine anyway)")
+}
+
+// imageSources is what may stand for an image that is there.
+const imageSources = `An image is a folder with an OCI layout, an archive, or a reference in a registry; oci:FOLDER:TAG and
+oci-archive:FILE:TAG choose among several in one place. Credentials for registries are those of docker login and
+podman login.`
+
+func newImagePush(s Streams) *cobra.Command {
+	var f remoteFlags
+	c := &cobra.Command{
+		Use:   "push IMAGE REFERENCE…",
+		Short: "Copy an image to registries, by digest",
+		Long: `Copies an image, with all its platforms, to a registry or several, and names it by the tags of the references. Its
+digest stays. Tags come last, when all they name is there.
+
+` + imageSources,
+		Example: `  seaworthy image push dist/halyard.tar registry.example.org/halyard:v1.2.0
+  seaworthy image push oci:dist/images:v1.2.0 registry.example.org/halyard:v1.2.0 registry.example.org/halyard:latest`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return pushImage(cmd, s, f.Remote, args[0], args[1:]) },
+	}
+	f.add(c)
+	return c
+}
+
+func pushImage(cmd *cobra.Command, s Streams, remote image.Remote, from string, to []string) (err error) {
+	targets, err := targetsOf(to)
+	if err != nil {
+		return err
+	}
+	x, err := image.Open(cmd.Context(), from, remote)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	for _, t := range targets {
+		if err := t.push(cmd.Context(), s, x, remote); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newImageInspect(s Streams) *cobra.Command {
+	var f remoteFlags
+	var out outputFlag
+	c := &cobra.Command{
+		Use:   "inspect IMAGE",
+		Short: "Show an image's platforms, digests and how it runs",
+		Long: `Shows what an image holds for each platform, and how it is run. Nothing is unpacked or run.
+
+` + imageSources,
+		Example: `  seaworthy image inspect dist/halyard.tar
+  seaworthy image inspect registry.example.org/halyard:v1.2.0 -o json`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			x, err := image.Open(cmd.Context(), args[0], f.Remote)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, x.Close()) }()
+			return out.print(s.Out, x.Built(), showImage(x.Built()))
+		},
+	}
+	f.add(c)
+	out.add(c)
+	return c
+}
