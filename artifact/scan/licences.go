@@ -67,6 +67,7 @@ type Finding struct {
 	Tag       string         // the expression after SPDX-License-Identifier, if there is one
 	Percent   float64        // how much of the words belongs to licence texts; not of a Source
 	Copyright []string       // its copyright notices
+	Text      string         // of a licence file in which nothing is recognized
 	Refs      []sbom.License // texts of the ids that are LicenseRef-…
 }
 
@@ -196,7 +197,13 @@ func (p *lazyPattern) build() (*licensecheck.Scanner, error) {
 
 // Text looks for licences and copyright notices in a text that is a licence, or
 // about licences, as a whole.
-func (l *Licenses) Text(text []byte) (Finding, error) { return l.look(text, len(text)) }
+func (l *Licenses) Text(text []byte) (Finding, error) {
+	f, err := l.look(text, len(text))
+	if err == nil && len(f.IDs) == 0 {
+		f.Text = strings.TrimSpace(clip(string(text), mostLicenceText))
+	}
+	return f, err
+}
 
 // Source looks for licences and copyright notices in a file that is about
 // something else. A licence that stands in its first lines is not looked for
