@@ -26,15 +26,6 @@ func (v *validator) expression(what, text string) {
 	}
 }
 
-// single judges what must be one licence, not several. SPDX 2.3 reads "any
-// licence, without AND and OR".
-func (v *validator) single(what, text string) {
-	if e, err := ParseExpression(text); err == nil && e.Operator != "" && text != None {
-		v.say(SPDXRule, "%s: %q is several licences: list each", what, text)
-	}
-	v.expression(what, text)
-}
-
 // licenses judges the texts the document brings.
 func (v *validator) licenses() {
 	seen := map[string]bool{}

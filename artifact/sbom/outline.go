@@ -62,7 +62,8 @@ func Outline(d Document, o OutlineOptions) []*Node {
 			}
 			n := &Node{Relation: e.label, Element: g.element(e.to)}
 			at.node.Below = append(at.node.Below, n)
-			if n.Seen = open[e.to] && len(g.edges[e.to]) > 0; !open[e.to] {
+			isMatch := o.Find != "" && matches(n.Element, o.Find)
+			if n.Seen = open[e.to] && len(g.edges[e.to]) > 0 && !isMatch; !open[e.to] {
 				open[e.to] = true
 				queue = append(queue, place{n, at.depth + 1})
 			}

@@ -13,7 +13,7 @@ import (
 //	depth:N       what is N relationships away from what the document describes
 //	name:REGEXP   what has a name that matches
 //	purl:PATTERN  what has such a purl: "*" stands for anything, what is left out too (pkg:golang/k8s.io/*)
-//	license:TEXT  what is under a licence with this in its expression
+//	license:ID    what such a licence is stated of, alone or with others; "*" as above
 //	supplier:TEXT what is supplied by somebody with this in the name
 //	type:KIND     package or file
 //	all           everything
@@ -98,7 +98,7 @@ func parseFilter(word string) (filter, error) {
 		pattern := parsePURLPattern(value)
 		f.match = func(e Element) bool { return pattern.match(e.PURL) }
 	case "license":
-		f.match = func(e Element) bool { return containsFold(e.License, value) }
+		f.match = func(e Element) bool { return underLicense(e.License, value) }
 	case "supplier":
 		f.match = func(e Element) bool { return containsFold(e.Supplier, value) }
 	case "type":
@@ -114,6 +114,21 @@ func parseFilter(word string) (filter, error) {
 
 func containsFold(s, part string) bool {
 	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
+}
+
+// underLicense reports whether an expression speaks of a licence.
+func underLicense(text, pattern string) bool {
+	pattern = strings.ToLower(pattern)
+	names := []string{text}
+	if e, err := ParseExpression(text); err == nil {
+		names = append(names, e.Licenses()...)
+	}
+	for _, name := range names {
+		if text != "" && wild(pattern, strings.ToLower(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Run answers the query: packages, then files, in the document's order.
@@ -164,7 +179,7 @@ func (g *graph) away(n int) map[ID]bool {
 
 // purlPattern is a purl whose parts may hold "*"; parts left out match anything.
 type purlPattern struct {
-	kind, namespace, name, version string
+	kind, name, version string // the name with its namespace, if that is given
 	qualifiers                     map[string]string
 	text                           string // a pattern that is no purl: it must be part of it
 }
@@ -175,7 +190,7 @@ func parsePURLPattern(s string) purlPattern {
 		return purlPattern{text: s}
 	}
 	kind, namespace, name, version, qualifiers := splitPURL(strings.TrimLeft(rest, "/"))
-	return purlPattern{kind: kind, namespace: namespace, name: name, version: version, qualifiers: qualifiers}
+	return purlPattern{kind: kind, name: strings.TrimPrefix(namespace+"/"+name, "/"), version: version, qualifiers: qualifiers}
 }
 
 // splitPURL splits what follows "pkg:"; nothing is decoded.
@@ -213,7 +228,10 @@ func (p purlPattern) match(purl string) bool {
 			return false
 		}
 	}
-	return wild(p.kind, kind) && wild(p.namespace, namespace) && wild(p.name, name) && wild(p.version, version)
+	if strings.Contains(p.name, "/") {
+		name = namespace + "/" + name
+	}
+	return wild(p.kind, kind) && wild(p.name, name) && wild(p.version, version)
 }
 
 // wild matches a pattern in which "*" is any text; the empty one matches all.

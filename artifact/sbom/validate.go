@@ -168,7 +168,7 @@ func (v *validator) pkg(p Package) {
 	v.expression("the licence declared", p.Declared)
 	v.expression("the licence concluded", p.Concluded)
 	for _, id := range p.FromFiles {
-		v.single("the licence found in its files", id)
+		v.expression("the licence found in its files", id)
 	}
 	v.references(p)
 	v.annotations(p.Annotations)
@@ -244,7 +244,7 @@ func (v *validator) file(f File) {
 	}
 	v.expression("the licence concluded", f.Concluded)
 	for _, id := range f.FoundIn {
-		v.single("the licence found in it", id)
+		v.expression("the licence found in it", id)
 	}
 	v.annotations(f.Annotations)
 }
