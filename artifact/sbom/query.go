@@ -180,8 +180,8 @@ func (g *graph) away(n int) map[ID]bool {
 // purlPattern is a purl whose parts may hold "*"; parts left out match anything.
 type purlPattern struct {
 	kind, name, version string // the name with its namespace, if that is given
-	qualifiers                     map[string]string
-	text                           string // a pattern that is no purl: it must be part of it
+	qualifiers          map[string]string
+	text                string // a pattern that is no purl: it must be part of it
 }
 
 func parsePURLPattern(s string) purlPattern {
