@@ -41,6 +41,13 @@ type shopWindow struct {
 	err  error
 }
 
+// windowOf is one whose list is at hand.
+func windowOf(repo *repository, list listing) *shopWindow {
+	w := &shopWindow{repo: repo, list: list}
+	w.once.Do(func() {})
+	return w
+}
+
 // look returns the list. A registry that gives digests but no list is asked for
 // each tag there might be.
 func (w *shopWindow) look(ctx context.Context) (listing, error) {
@@ -60,15 +67,15 @@ func (l listing) may(tag string) bool {
 }
 
 // companions finds what belongs to a manifest and to all it names.
-func (c *copier) companions(ctx context.Context, w *shopWindow, m *manifest, depth int) ([]companion, error) {
-	all, err := c.companionsOf(ctx, w, m.digest, depth)
+func companions(ctx context.Context, w *shopWindow, m *manifest, depth int) ([]companion, error) {
+	all, err := companionsOf(ctx, w, m.digest, depth)
 	if err != nil || depth > deepest {
 		return all, err
 	}
 	for _, d := range m.children() {
 		// The child's own children are not looked at: indexes of indexes are
 		// signed as a whole, if they exist at all.
-		more, err := c.companionsOf(ctx, w, d.Digest, depth+1)
+		more, err := companionsOf(ctx, w, d.Digest, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +84,7 @@ func (c *copier) companions(ctx context.Context, w *shopWindow, m *manifest, dep
 	return all, nil
 }
 
-func (c *copier) companionsOf(ctx context.Context, w *shopWindow, d artifact.Digest, depth int) ([]companion, error) {
+func companionsOf(ctx context.Context, w *shopWindow, d artifact.Digest, depth int) ([]companion, error) {
 	if depth > deepest {
 		return nil, nil
 	}
@@ -100,7 +107,7 @@ func (c *copier) companionsOf(ctx context.Context, w *shopWindow, d artifact.Dig
 		}
 		all = append(all, companion{tag: tag, manifest: m})
 	}
-	referrers, err := c.referrersOf(ctx, w, list, d)
+	referrers, err := referrersOf(ctx, w, d)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +123,7 @@ func (c *copier) companionsOf(ctx context.Context, w *shopWindow, d artifact.Dig
 			return nil, fmt.Errorf("%s is listed as referring to %s and does not", w.repo.at(string(r.Digest)), d)
 		}
 		all = append(all, companion{manifest: m, subject: d, listed: r})
-		more, err := c.companionsOf(ctx, w, r.Digest, depth+1)
+		more, err := companionsOf(ctx, w, r.Digest, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -126,7 +133,11 @@ func (c *copier) companionsOf(ctx context.Context, w *shopWindow, d artifact.Dig
 }
 
 // referrersOf asks the registry, and reads the tag where it keeps no list.
-func (c *copier) referrersOf(ctx context.Context, w *shopWindow, list listing, d artifact.Digest) ([]descriptor, error) {
+func referrersOf(ctx context.Context, w *shopWindow, d artifact.Digest) ([]descriptor, error) {
+	list, err := w.look(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found, told, err := w.repo.referrers(ctx, d)
 	if told || err != nil {
 		return found, err

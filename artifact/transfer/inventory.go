@@ -50,29 +50,52 @@ type want struct {
 	promote.Entry
 }
 
-// demand collects what the manifests want, by destination repository, sorted.
+// demands collects what is wanted, by destination repository.
+type demands struct {
+	at  map[string]int
+	all []wanted
+}
+
+func (d *demands) add(repository string, w want) {
+	n, known := d.at[repository]
+	if !known {
+		n = len(d.all)
+		d.at[repository] = n
+		d.all = append(d.all, wanted{repository: repository})
+	}
+	d.all[n].entries = append(d.all[n].entries, w)
+}
+
+func (d *demands) sorted() []wanted {
+	slices.SortFunc(d.all, func(a, b wanted) int { return compare(a.repository, b.repository) })
+	return d.all
+}
+
+// demand collects all that manifests want.
 func demand(manifests []promote.Manifest) []wanted {
-	at := map[string]int{}
-	var all []wanted
+	d := demands{at: map[string]int{}}
 	for _, m := range manifests {
 		source := m.Source().Name
-		for _, d := range m.Destinations() {
+		for _, r := range m.Destinations() {
 			for _, i := range m.Images {
-				repository := d.Name + "/" + i.Name
-				n, known := at[repository]
-				if !known {
-					n = len(all)
-					at[repository] = n
-					all = append(all, wanted{repository: repository})
-				}
 				for _, e := range i.Entries {
-					all[n].entries = append(all[n].entries, want{source + "/" + i.Name, e})
+					d.add(r.Name+"/"+i.Name, want{source + "/" + i.Name, e})
 				}
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b wanted) int { return compare(a.repository, b.repository) })
-	return all
+	return d.sorted()
+}
+
+// planned collects what a plan wants that was made without looking anywhere.
+func planned(p *promote.Plan) []wanted {
+	d := demands{at: map[string]int{}}
+	for _, i := range p.Items {
+		for _, to := range i.Destinations {
+			d.add(to.Repository(), want{i.Source.Repository(), promote.Entry{Digest: i.Digest, Tags: i.Tags}})
+		}
+	}
+	return d.sorted()
 }
 
 func compare(a, b string) int {
@@ -87,11 +110,11 @@ func compare(a, b string) int {
 
 // look asks the destinations what they hold, and the sources for what the
 // destinations lack. A registry that fails is kept in the inventory.
-func (s *survey) look(ctx context.Context, demands []wanted) error {
+func (s *survey) look(ctx context.Context, asked []wanted) error {
 	lacking := map[staged]bool{}
 	var g errgroup.Group
 	g.SetLimit(s.parallel)
-	for _, w := range demands {
+	for _, w := range asked {
 		g.Go(func() error {
 			lacks, err := s.destination(ctx, w)
 			s.mu.Lock()

@@ -112,7 +112,11 @@ func Prepare(ctx context.Context, manifests []promote.Manifest, o Options) (*Pro
 		registries: o.Registries, journal: o.Journal, now: o.Now, since: p.started.Add(-max(0, o.Trust)), parallel: 2 * o.Parallel,
 		inventory: promote.NewInventory(), lists: map[string]*tagList{}, manifests: map[staged]*manifest{}, broken: map[staged]error{},
 	}
-	if err := p.survey.look(ctx, demand(manifests)); err != nil {
+	asked := demand(manifests)
+	if o.Since != nil {
+		asked = planned(promote.MakeSince(o.Since, manifests, nil))
+	}
+	if err := p.survey.look(ctx, asked); err != nil {
 		return nil, fmt.Errorf("looking at the registries: %w", err)
 	}
 	p.Plan = promote.MakeSince(o.Since, manifests, p.survey.inventory)
@@ -243,17 +247,17 @@ func (p *Promotion) image(ctx context.Context, i promote.Item) (Outcome, error) 
 		lacking = p.copier.lacking(ctx, i.Digest, lacking)
 		p.copier.substance(ctx, window.repo, m, lacking, 0)
 	}
-	companions, err := p.copier.companions(ctx, window, m, 0)
+	belonging, err := companions(ctx, window, m, 0)
 	if err != nil {
 		failAll(to, err)
 	}
-	o.Companions = len(companions)
+	o.Companions = len(belonging)
 	// A tag is written with its manifest in one request. What belongs to the
 	// image has to be there before, and for that the manifest.
-	if len(i.Tags) == 0 || len(companions) > 0 || len(p.o.Signers) > 0 {
+	if len(i.Tags) == 0 || len(belonging) > 0 || len(p.o.Signers) > 0 {
 		journal = p.byDigest(ctx, i, m, to)
 	}
-	for _, c := range companions {
+	for _, c := range belonging {
 		p.copier.accompany(ctx, window.repo, c, alive(to))
 	}
 	journal = errors.Join(journal, p.sign(ctx, window.repo, m, alive(to)))

@@ -25,11 +25,11 @@ func (p *Promotion) sign(ctx context.Context, from *repository, m *manifest, to 
 		}
 	}
 	if len(to) > 1 {
-		companions, err := p.copier.companions(ctx, &shopWindow{repo: first}, m, 0)
+		belonging, err := companions(ctx, &shopWindow{repo: first}, m, 0)
 		if err != nil {
 			failAll(to, err)
 		}
-		for _, c := range companions {
+		for _, c := range belonging {
 			p.copier.accompany(ctx, first, c, alive(to[1:]))
 		}
 	}

@@ -114,8 +114,32 @@ func digestOf(text []byte) artifact.Digest {
 func (s *shop) pushBlob(t testing.TB, repo string, text []byte) descriptor {
 	t.Helper()
 	d := descriptor{MediaType: "application/vnd.oci.image.layer.v1.tar", Digest: digestOf(text), Size: int64(len(text))}
-	s.ask(t, http.MethodPost, "/v2/"+repo+"/blobs/uploads/?digest="+string(d.Digest), "application/octet-stream", text, http.StatusCreated)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v2/"+repo+"/blobs/uploads/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	location, err := resp.Request.URL.Parse(resp.Header.Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := location.Query()
+	query.Set("digest", string(d.Digest))
+	s.ask(t, http.MethodPut, location.Path+"?"+query.Encode(), "application/octet-stream", text, http.StatusCreated)
 	return d
+}
+
+// reached stands for a server that runs elsewhere.
+func reached(url string) *httptest.Server {
+	s := httptest.NewUnstartedServer(nil)
+	s.URL = url
+	return s
 }
 
 func (s *shop) ask(t testing.TB, method, path, mediaType string, body []byte, want int) []byte {
@@ -126,7 +150,7 @@ func (s *shop) ask(t testing.TB, method, path, mediaType string, body []byte, wa
 	}
 	req.Header.Set("Content-Type", mediaType)
 	req.Header.Set("Accept", accepted)
-	resp, err := s.Client().Do(req)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
