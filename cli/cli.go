@@ -133,7 +133,7 @@ must be corrected, and 3 where the answer is no: NO-GO, not mergeable.`,
 	}{
 		{"To begin:", []*cobra.Command{newDemo(s), newInit(s), newUp(s), newDoctor(s), newVersion(s), newAs(s)}},
 		{"From commit to merge:", []*cobra.Command{newJob(s), newRun(s), newPR(s), newOwners(s), newQueue(s), newGrid(s)}},
-		{"From merge to release:", []*cobra.Command{newBranch(s), newRelease(s), newNotes(s), newBuild(s), newImage(s), newChecksum(s), newPromote(s)}},
+		{"From merge to release:", []*cobra.Command{newBranch(s), newRelease(s), newNotes(s), newBuild(s), newImage(s), newChecksum(s), newSign(s), newVerify(s), newProvenance(s), newPromote(s)}},
 	}
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
@@ -158,7 +158,7 @@ func markUsage(c *cobra.Command) {
 			return nil
 		}
 	}
-	if c.HasSubCommands() && c.HasParent() {
+	if c.HasSubCommands() && c.HasParent() && c.RunE == nil {
 		c.Args = func(cmd *cobra.Command, a []string) error {
 			if len(a) > 0 {
 				return usagef("unknown command %q for %q", a[0], cmd.CommandPath())

@@ -399,6 +399,13 @@ func TestLabel(t *testing.T) {
 			t.Errorf("%+v is %s", r, got)
 		}
 	}
+	for want, r := range map[string]Resource{
+		"n (sha256:a)": {Name: "n", Digest: map[string]string{"sha256": "a", "sha512": "b"}}, "n": {Name: "n", Digest: map[string]string{"x": "a"}}, "sha1:b": {Digest: map[string]string{"sha1": "b"}},
+	} {
+		if got := r.String(); got != want {
+			t.Errorf("%+v is written %s", r, got)
+		}
+	}
 }
 
 func FuzzRead(f *testing.F) {

@@ -65,6 +65,16 @@ func (r Resource) label() string {
 	return "without a name"
 }
 
+// String writes a resource for people: its name or address, and a digest.
+func (r Resource) String() string {
+	for _, alg := range []string{"gitCommit", "sha256", "sha512", "sha1"} {
+		if d := r.Digest[alg]; d != "" && r.Name+r.URI != "" {
+			return r.label() + " (" + alg + ":" + d + ")"
+		}
+	}
+	return r.label()
+}
+
 // Subjects makes subjects of files, with both of their digests, in order of name.
 func Subjects(files ...artifact.Artifact) []Resource {
 	list := make([]Resource, 0, len(files))

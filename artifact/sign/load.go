@@ -98,7 +98,7 @@ func (k Keys) LoadPublic(ctx context.Context, reference string) (crypto.PublicKe
 }
 
 func (k Keys) parse(reference string, text []byte) (PrivateKey, error) {
-	key, err := ParsePrivateKey(text, k.password)
+	key, err := ParsePrivateKey(text, k.AskPassword)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", reference, err)
 	}
@@ -112,7 +112,8 @@ func (k Keys) getenv(name string) string {
 	return k.Getenv(name)
 }
 
-func (k Keys) password() ([]byte, error) {
+// AskPassword returns the password of private keys, from where Keys finds it.
+func (k Keys) AskPassword() ([]byte, error) {
 	if k.Password != nil {
 		return k.Password()
 	}

@@ -163,6 +163,16 @@ func ParsePolicy(file string, text []byte) (Policy, error) {
 	return p, strict.AsError(strict.Sort(problems))
 }
 
+// Check reports what is wrong with a policy that a program made.
+func (p *Policy) Check() error {
+	failures, _ := strict.Split(p.problems("policy"))
+	var wrong []error
+	for _, f := range failures {
+		wrong = append(wrong, errors.New(f.Message))
+	}
+	return errors.Join(wrong...)
+}
+
 // problems are those that reading alone does not find.
 func (p *Policy) problems(file string) []strict.Problem {
 	var all []strict.Problem
