@@ -250,7 +250,7 @@ func (f *signerFlags) signImage(ctx context.Context, signer sign.Signer, ref nam
 	if err != nil {
 		return nil, err
 	}
-	d, err := digestOf(ref, o.Remote)
+	d, err := imageDigest(ref, o.Remote)
 	if err != nil {
 		return nil, err
 	}
@@ -266,8 +266,8 @@ func signedImages(written []sign.Written) []signed {
 	return done
 }
 
-// digestOf returns what a tag points at now.
-func digestOf(ref name.Reference, options []remote.Option) (name.Digest, error) {
+// imageDigest returns what a tag points at now.
+func imageDigest(ref name.Reference, options []remote.Option) (name.Digest, error) {
 	if d, ok := ref.(name.Digest); ok {
 		return d, nil
 	}
@@ -351,7 +351,7 @@ either program can use it. With --show the fingerprint of a key is printed inste
 			if show != "" {
 				return showKey(cmd.Context(), s, show)
 			}
-			return makeKey(s, kind, prefix, passwordFile, plain)
+			return makeKeyPair(s, kind, prefix, passwordFile, plain)
 		},
 	}
 	c.Flags().StringVar(&kind, "type", kind, "`type` of key: "+strings.Join(sign.KeyTypes(), ", "))
@@ -375,7 +375,7 @@ func showKey(ctx context.Context, s Streams, reference string) error {
 	return err
 }
 
-func makeKey(s Streams, kind, prefix, passwordFile string, plain bool) error {
+func makeKeyPair(s Streams, kind, prefix, passwordFile string, plain bool) error {
 	var password []byte
 	if !plain {
 		keys := app.Keys()
@@ -399,10 +399,10 @@ func makeKey(s Streams, kind, prefix, passwordFile string, plain bool) error {
 	if err != nil {
 		return usageError{err}
 	}
-	return errors.Join(keepKey(key, prefix, password), said(s.Err, "wrote %s.key, which only you may read, and %s.pub (%s)\n", prefix, prefix, sign.Fingerprint(key.Public())))
+	return errors.Join(keepKeyPair(key, prefix, password), said(s.Err, "wrote %s.key, which only you may read, and %s.pub (%s)\n", prefix, prefix, sign.Fingerprint(key.Public())))
 }
 
-func keepKey(key crypto.Signer, prefix string, password []byte) error {
+func keepKeyPair(key crypto.Signer, prefix string, password []byte) error {
 	private, err := sign.EncodePrivateKey(key, password)
 	if err != nil {
 		return err
@@ -537,7 +537,7 @@ func (f *signerFlags) attestImage(ctx context.Context, s Streams, ref name.Refer
 	if err != nil {
 		return err
 	}
-	d, err := digestOf(ref, o.Remote)
+	d, err := imageDigest(ref, o.Remote)
 	if err != nil {
 		return err
 	}

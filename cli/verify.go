@@ -232,8 +232,8 @@ func evidence(w io.Writer, all []verified) error {
 	return table(w, "", []string{"verified", "what", "signed by", "at", "log index"}, rows)
 }
 
-// result makes one of a verdict, and passes on what is no answer.
-func result(v sign.Verdict, err error) (verified, error) {
+// verifiedOf makes one of a verdict, and passes on what is no answer.
+func verifiedOf(v sign.Verdict, err error) (verified, error) {
 	var refusal *sign.Refusal
 	switch {
 	case err == nil:
@@ -263,7 +263,7 @@ func (f *verifyFlags) verifyImage(ctx context.Context, v *sign.Verifier, ref nam
 		if r := refusals[verdict.Subject]; r != nil {
 			why = r
 		}
-		one, err := result(verdict, why)
+		one, err := verifiedOf(verdict, why)
 		if err != nil {
 			return nil, err
 		}
@@ -299,7 +299,7 @@ func (f *verifyFlags) verifyFile(ctx context.Context, v *sign.Verifier, file str
 		return nil, err
 	}
 	verdict, err := v.Blob(ctx, file, r, bundles...)
-	one, err := result(verdict, errors.Join(err, r.Close()))
+	one, err := verifiedOf(verdict, errors.Join(err, r.Close()))
 	return []verified{one}, err
 }
 
@@ -329,13 +329,13 @@ func verifyBundle(ctx context.Context, v *sign.Verifier, file string, bundles []
 			return nil, usagef("%s is the signature of a file that is not beside it: %w", file, err)
 		}
 		verdict, err := v.Blob(ctx, signed, r, bundles...)
-		one, err := result(verdict, errors.Join(err, r.Close()))
+		one, err := verifiedOf(verdict, errors.Join(err, r.Close()))
 		return []verified{one}, err
 	}
 	var all []verified
 	for _, b := range bundles {
 		st, e, err := v.Statement(ctx, file, b)
-		one, err := result(sign.Verdict{Subject: file, Signatures: []sign.Evidence{}, Attestations: []sign.Evidence{e}}, err)
+		one, err := verifiedOf(sign.Verdict{Subject: file, Signatures: []sign.Evidence{}, Attestations: []sign.Evidence{e}}, err)
 		if err != nil {
 			return nil, err
 		}
