@@ -44,11 +44,12 @@ func (g *Registry) collectUploads(ctx context.Context, old time.Time, done *Coll
 		if !uploadGrammar.MatchString(id) || o.ModTime.After(old) {
 			return nil
 		}
-		// A chunk is as old as its upload's last sign of life at most.
-		if !strings.HasSuffix(key, ".session") {
-			if a, err := g.store.bucket.Attributes(ctx, g.store.prefix+sessionKey(id)); err == nil && a.ModTime.After(old) {
-				return nil
-			}
+		if unfinished.MatchString(key) {
+			return g.collectFile(ctx, key, o, old, done)
+		}
+		// A chunk goes with its upload, which may be younger.
+		if a, err := g.store.bucket.Attributes(ctx, g.store.prefix+sessionKey(id)); err == nil && a.ModTime.After(old) {
+			return nil
 		}
 		done.Uploads++
 		done.Bytes += o.Size
@@ -56,43 +57,57 @@ func (g *Registry) collectUploads(ctx context.Context, old time.Time, done *Coll
 	})
 }
 
-// collectBlobs looks through the blobs in the order of their digests, so that
-// a blob's content and its links come one after the other.
+// collectBlobs looks through the blobs by the first digits of their digests, so
+// that no listing takes long.
 func (g *Registry) collectBlobs(ctx context.Context, old time.Time, done *Collected) error {
-	var candidate *blob.ListObject
-	var digest artifact.Digest
-	flush := func() error {
-		if candidate == nil {
-			return nil
+	for _, a := range []artifact.Algorithm{artifact.SHA256, artifact.SHA512} {
+		for first := range 256 {
+			if err := g.collectShelf(ctx, fmt.Sprintf("%s%s/%02x/", blobDir, a, first), old, done); err != nil {
+				return err
+			}
 		}
-		o := candidate
-		candidate = nil
-		removed, err := g.collectBlob(ctx, digest)
+	}
+	return nil
+}
+
+func (g *Registry) collectShelf(ctx context.Context, prefix string, old time.Time, done *Collected) error {
+	unused := map[artifact.Digest]*blob.ListObject{}
+	linked := map[artifact.Digest]bool{}
+	err := g.store.list(ctx, prefix, "", func(key string, o *blob.ListObject) error {
+		// blobs/ALGORITHM/FIRST/DIGITS/content or …/repos/NAME@
+		words := strings.Split(key, "/")
+		if unfinished.MatchString(key) || len(words) < 5 {
+			return g.collectFile(ctx, key, o, old, done)
+		}
+		d, err := artifact.ParseDigest(words[1] + ":" + words[3])
+		if err != nil {
+			return nil // nothing of ours
+		}
+		switch {
+		case len(words) == 6:
+			linked[d] = true
+		case words[4] == contentKey && !o.ModTime.After(old):
+			unused[d] = o
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for d, o := range unused {
+		if linked[d] {
+			continue
+		}
+		removed, err := g.collectBlob(ctx, d)
+		if err != nil {
+			return err
+		}
 		if removed {
 			done.Blobs++
 			done.Bytes += o.Size
 		}
-		return err
 	}
-	err := g.store.list(ctx, blobDir, "", func(key string, o *blob.ListObject) error {
-		folder, name, _ := strings.Cut(strings.TrimPrefix(key, blobDir), "/"+contentKey)
-		words := strings.Split(folder, "/")
-		if len(words) != 3 || name != "" { // a link, or half a file
-			if candidate != nil && strings.HasPrefix(key, linksOf(digest)) && strings.HasSuffix(key, mark) {
-				candidate = nil
-			}
-			return nil
-		}
-		if err := flush(); err != nil {
-			return err
-		}
-		d, err := artifact.ParseDigest(words[0] + ":" + words[2])
-		if err == nil && !o.ModTime.After(old) {
-			candidate, digest = o, d
-		}
-		return nil
-	})
-	return errors.Join(err, flush())
+	return nil
 }
 
 // collectBlob removes content, unless a repository has come to have it.
@@ -115,13 +130,28 @@ func (g *Registry) collectBlob(ctx context.Context, d artifact.Digest) (bool, er
 	return true, g.store.remove(ctx, contentOf(d))
 }
 
+// collectFiles clears the repositories of half-written files; the listings of
+// uploads and blobs meet theirs by themselves.
 func (g *Registry) collectFiles(ctx context.Context, old time.Time, done *Collected) error {
-	return g.store.list(ctx, "", "", func(key string, o *blob.ListObject) error {
-		if o.ModTime.After(old) || !unfinished.MatchString(key) {
-			return nil
+	return g.folders(ctx, "", func(repo string) error {
+		for _, kind := range []string{"_manifests/", "_referrers/", "_tags/"} {
+			err := g.store.list(ctx, repoDir+repo+"/"+kind, "", func(key string, o *blob.ListObject) error {
+				return g.collectFile(ctx, key, o, old, done)
+			})
+			if err != nil {
+				return err
+			}
 		}
-		done.Files++
-		done.Bytes += o.Size
-		return g.store.remove(ctx, key)
+		return nil
 	})
+}
+
+// collectFile removes a file that a killed process was writing.
+func (g *Registry) collectFile(ctx context.Context, key string, o *blob.ListObject, old time.Time, done *Collected) error {
+	if o.ModTime.After(old) || !unfinished.MatchString(key) {
+		return nil
+	}
+	done.Files++
+	done.Bytes += o.Size
+	return g.store.remove(ctx, key)
 }

@@ -6,34 +6,26 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"sync"
 	"testing"
+
+	"gocloud.dev/blob/memblob"
 
 	"seaworthy/artifact/registry"
 )
 
-// suite builds the distribution specification's own conformance suite, once.
-var suite = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "seaworthy-conformance-")
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "conformance")
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", program, "github.com/opencontainers/distribution-spec/conformance")
+// suite builds the distribution specification's own conformance suite.
+func suite(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "conformance")
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, "github.com/opencontainers/distribution-spec/conformance")
 	build.Dir = filepath.Join("..", "..", "test", "conformance")
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+	build.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", &buildError{out, err}
+		t.Logf("building the suite: %v\n%s", err, out)
+		missing(t, "what test/conformance/go.mod names in the module cache")
 	}
-	return program, nil
-})
-
-type buildError struct {
-	out []byte
-	err error
+	return program
 }
-
-func (b *buildError) Error() string { return b.err.Error() + "\n" + string(b.out) }
 
 // TestConformance runs the suite with every kind of request and of data on, for
 // the published version of the specification and for the next one. Only what
@@ -41,13 +33,17 @@ func (b *buildError) Error() string { return b.err.Error() + "\n" + string(b.out
 // that name what was never pushed.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	program, err := suite()
-	if err != nil {
-		t.Logf("building the suite: %v", err)
-		missing(t, "the module cache to have what test/conformance names")
-	}
+	program := suite(t)
+	memory := memblob.OpenBucket(nil)
+	t.Cleanup(func() {
+		if err := memory.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, version := range []string{"1.1", "dev"} {
-		for name, o := range map[string]registry.Options{"anonymous": {}, "login": {Authorizer: people{}, Secret: secret}} {
+		for name, o := range map[string]registry.Options{
+			"anonymous": {}, "login": {Authorizer: people{}, Secret: secret}, "memory": {Bucket: memory, Prefix: version + "/"},
+		} {
 			t.Run(version+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				conform(t, program, version, serve(t, open(t, o)))

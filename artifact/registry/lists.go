@@ -150,7 +150,7 @@ func (c *call) repositories(last string, n int) ([]string, error) {
 			return nil, err
 		}
 	}
-	all, err := c.g.repositories(c.r.Context(), "")
+	all, err := c.g.repositories(c.r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -176,41 +176,45 @@ func (c *call) repositories(last string, n int) ([]string, error) {
 	return names, nil
 }
 
-// repositories lists those below a folder: what has manifests.
-func (g *Registry) repositories(ctx context.Context, folder string) ([]string, error) {
-	var found, below []string
+// repositories lists what has manifests.
+func (g *Registry) repositories(ctx context.Context) ([]string, error) {
+	var found []string
+	err := g.folders(ctx, "", func(repo string) error {
+		known, err := g.exists(ctx, repo)
+		if known {
+			found = append(found, repo)
+		}
+		return err
+	})
+	return found, err
+}
+
+// folders calls fn with the names below a folder that have anything of a
+// repository's, be it only what a killed process left.
+func (g *Registry) folders(ctx context.Context, folder string, fn func(repo string) error) error {
+	var below []string
+	repository := false
 	err := g.store.list(ctx, repoDir+folder, "/", func(key string, o *blob.ListObject) error {
 		if !o.IsDir {
 			return nil
 		}
-		name := strings.TrimPrefix(strings.TrimSuffix(key, "/"), repoDir)
-		switch word := name[strings.LastIndex(name, "/")+1:]; {
-		case word == "_manifests":
-			found = append(found, strings.TrimSuffix(folder, "/"))
-		case !strings.HasPrefix(word, "_"):
-			below = append(below, name+"/")
+		name := strings.TrimPrefix(key, repoDir)
+		if strings.HasPrefix(name, folder+"_") {
+			repository = true
+		} else {
+			below = append(below, name)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	if len(found) > 0 {
-		// A killed process may have left the folder with half a file in it.
-		if known, err := g.exists(ctx, found[0]); err != nil {
-			return nil, err
-		} else if !known {
-			found = nil
-		}
+	if err == nil && repository {
+		err = fn(strings.TrimSuffix(folder, "/"))
 	}
 	for _, folder := range below {
-		more, err := g.repositories(ctx, folder)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = g.folders(ctx, folder, fn)
 		}
-		found = append(found, more...)
 	}
-	return found, nil
+	return err
 }
 
 // wireReferrers is an OCI index.

@@ -102,23 +102,46 @@ func (s store) remove(ctx context.Context, key string) error {
 // errStop ends a listing early.
 var errStop = errors.New("enough")
 
+// listTries is how often a listing is begun that the bucket cannot finish.
+const listTries = 100
+
 // list calls fn with every object below a prefix, in the order of their keys,
 // which it gives without Options.Prefix. With a delimiter, what lies behind the
 // next one counts as one object whose key ends in it.
+//
+// Where the bucket is a folder, a listing fails when a file goes while it is
+// looked at, be it that an object just got its name. It is begun again then,
+// and fn is not called twice for one key.
 func (s store) list(ctx context.Context, prefix, delimiter string, fn func(key string, o *blob.ListObject) error) error {
-	objects := s.bucket.List(&blob.ListOptions{Prefix: s.prefix + prefix, Delimiter: delimiter})
+	seen := map[string]bool{}
+	for try := 1; ; try++ {
+		objects := s.bucket.List(&blob.ListOptions{Prefix: s.prefix + prefix, Delimiter: delimiter})
+		again, err := s.listOnce(ctx, objects, seen, fn)
+		if again && try < listTries {
+			continue
+		}
+		if errors.Is(err, errStop) {
+			return nil
+		}
+		return s.wrap("listing", prefix, err)
+	}
+}
+
+func (s store) listOnce(ctx context.Context, objects *blob.ListIterator, seen map[string]bool, fn func(key string, o *blob.ListObject) error) (again bool, err error) {
 	for {
 		o, err := objects.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return false, nil
 		}
 		if err != nil {
-			return s.wrap("listing", prefix, err)
+			return gcerrors.Code(err) == gcerrors.NotFound, err
 		}
-		if err := fn(strings.TrimPrefix(o.Key, s.prefix), o); errors.Is(err, errStop) {
-			return nil
-		} else if err != nil {
-			return err
+		if seen[o.Key] {
+			continue
+		}
+		seen[o.Key] = true
+		if err := fn(strings.TrimPrefix(o.Key, s.prefix), o); err != nil {
+			return false, err
 		}
 	}
 }

@@ -63,26 +63,30 @@ func (c *call) claim() (u *upload, free func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	defer func() {
-		if err != nil {
-			free()
-		}
-	}()
-	text, err := c.g.store.read(c.r.Context(), sessionKey(id))
-	if errors.Is(err, errAbsent) {
-		return nil, nil, uploadUnknown()
-	}
+	u, err = c.load(id)
 	if err != nil {
+		free()
 		return nil, nil, err
 	}
-	u = &upload{ID: id}
+	return u, free, nil
+}
+
+func (c *call) load(id string) (*upload, error) {
+	text, err := c.g.store.read(c.r.Context(), sessionKey(id))
+	if errors.Is(err, errAbsent) {
+		return nil, uploadUnknown()
+	}
+	if err != nil {
+		return nil, err
+	}
+	u := &upload{ID: id}
 	if err := json.Unmarshal(text, u); err != nil {
-		return nil, nil, fmt.Errorf("reading the upload %s: %w", id, err)
+		return nil, fmt.Errorf("reading the upload %s: %w", id, err)
 	}
 	if u.Repo != c.target.repo || c.g.now().Sub(u.Started) > c.g.life {
-		return nil, nil, uploadUnknown()
+		return nil, uploadUnknown()
 	}
-	return u, free, nil
+	return u, nil
 }
 
 func (c *call) save(u *upload) error {
