@@ -76,7 +76,7 @@ type FilePromotion struct {
 
 // PrepareFiles looks at the buckets and plans what they lack. It changes
 // nothing. Close what it returns.
-func PrepareFiles(ctx context.Context, manifests []FileManifest, o FileOptions) (p *FilePromotion, err error) {
+func PrepareFiles(ctx context.Context, manifests []FileManifest, o FileOptions) (_ *FilePromotion, err error) {
 	if o.Parallel <= 0 {
 		o.Parallel = 8
 	}
@@ -86,34 +86,45 @@ func PrepareFiles(ctx context.Context, manifests []FileManifest, o FileOptions) 
 	if o.Report == nil {
 		o.Report = func(FileItem) {}
 	}
-	p = &FilePromotion{o: o, buckets: map[string]*blob.Bucket{}}
+	made := &FilePromotion{o: o, buckets: map[string]*blob.Bucket{}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, p.Close())
+			err = errors.Join(err, made.Close())
 		}
 	}()
+	if err := made.open(ctx, manifests); err != nil {
+		return nil, err
+	}
+	if err := made.clashes(); err != nil {
+		return nil, err
+	}
+	if err := made.each(ctx, func(i *FileItem) { made.plan(ctx, i) }); err != nil {
+		return nil, err
+	}
+	return made, nil
+}
+
+// open opens the buckets of the manifests and lists what they want.
+func (p *FilePromotion) open(ctx context.Context, manifests []FileManifest) (err error) {
 	for _, m := range manifests {
 		for _, url := range append([]string{m.From}, m.To...) {
 			if p.buckets[url] != nil {
 				continue
 			}
-			if p.buckets[url], err = o.Open(ctx, url); err != nil {
-				return nil, fmt.Errorf("%s: %w", m.File, err)
+			if p.buckets[url], err = p.o.Open(ctx, url); err != nil {
+				return fmt.Errorf("%s: %w", m.File, err)
 			}
 		}
 		for _, to := range m.To {
 			for _, f := range m.Files {
 				if err := checkKey(f.Name); err != nil {
-					return nil, fmt.Errorf("%s: %w", m.File, err)
+					return fmt.Errorf("%s: %w", m.File, err)
 				}
 				p.Items = append(p.Items, FileItem{Manifest: m.File, From: m.From, To: to, Name: f.Name, Digest: f.Digest})
 			}
 		}
 	}
-	if err := p.clashes(); err != nil {
-		return nil, err
-	}
-	return p, p.each(ctx, func(i *FileItem) { p.plan(ctx, i) })
+	return nil
 }
 
 // clashes refuses manifests that want two things under one name, and drops
