@@ -5,6 +5,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto"
+	"crypto/rsa"
 	"crypto/sha1"
 	"encoding/base64"
 	"errors"
@@ -133,14 +135,16 @@ func (s *shelf) parseAPKIndex(data []byte) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch key := s.p.Signers.APK; {
-	case key == nil && signature != nil:
+	if len(s.apk) == 0 && signature != nil {
 		return nil, errors.New("the repository is signed: give its RSA key")
-	case key != nil:
-		sum := sha1.Sum(body)
-		if err := key.checkDigest(sum[:], signature); err != nil {
-			return nil, fmt.Errorf("it is not signed with this key (%w): begin a new repository", err)
-		}
+	}
+	sum := sha1.Sum(body)
+	good := len(s.apk) == 0
+	for _, key := range s.apk {
+		good = good || rsa.VerifyPKCS1v15(key, crypto.SHA1, sum[:], signature) == nil
+	}
+	if !good {
+		return nil, errors.New("it is not signed with this key: give the one that signed it, or begin a new repository")
 	}
 	text := ""
 	err = indexFiles(body, func(name string, r io.Reader) error {

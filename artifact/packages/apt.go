@@ -102,11 +102,11 @@ func (s *shelf) readRelease(ctx context.Context) ([]listed, error) {
 	if block == nil || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, errors.New("InRelease is not a signed text")
 	}
-	if s.p.Signers.OpenPGP == nil {
+	if len(s.keyring()) == 0 {
 		return nil, errors.New("the repository is signed: give its key")
 	}
 	// Old signatures stay good: the key may have expired since.
-	if _, err := block.VerifySignature(s.p.Signers.keyring(s.p.Trusted), nil); err != nil {
+	if _, err := block.VerifySignature(s.keyring(), nil); err != nil {
 		return nil, fmt.Errorf("InRelease is not signed with this key (%w): name the key that signed it among the trusted ones, or begin a new repository", err)
 	}
 	return parseRelease(string(block.Plaintext))
@@ -392,7 +392,7 @@ func (s *shelf) writeSources(ctx context.Context) error {
 	if s.p.Signers.OpenPGP == nil {
 		b.WriteString("Trusted: yes\n")
 	} else {
-		asc, _, err := publicKeys(s.p.Signers.keyring(s.p.Trusted))
+		asc, _, err := publicKeys(s.keyring())
 		if err != nil {
 			return err
 		}

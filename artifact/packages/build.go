@@ -280,9 +280,18 @@ func (r Request) info(dir string, t target) (*nfpm.Info, error) {
 	if err := r.relations(info, t); err != nil {
 		return nil, err
 	}
+	r.sign(info, t)
+	if t.format == artifact.APK {
+		info.APK.Scripts.PostUpgrade = paths[postUpgrade] // upgrades run nothing else
+	}
+	return info, nil
+}
+
+// sign sets what one format alone has, and who signs.
+func (r Request) sign(info *nfpm.Info, t target) {
 	switch t.format {
 	case artifact.Deb:
-		info.Deb.Compression = "xz" // what every dpkg since 2011 reads
+		info.Deb.Compression = "gzip" // the one that every dpkg reads and that packs at disk speed
 		if r.Signers.SignDeb && r.Signers.OpenPGP != nil {
 			info.Deb.Signature.SignFn = func(data io.Reader) ([]byte, error) { return r.Signers.OpenPGP.signArmored(data, r.Time) }
 		}
@@ -290,13 +299,11 @@ func (r Request) info(dir string, t target) (*nfpm.Info, error) {
 		info.Epoch, info.Version, info.Release = splitVersion(t.version)
 		info.RPM.Summary = r.Spec.Summary
 		info.RPM.BuildHost = "localhost" // the machine's name would get in otherwise
-		info.RPM.Compression = "xz"
+		info.RPM.Compression = "gzip"
 		if r.Signers.OpenPGP != nil {
 			info.RPM.Signature.SignFn = func(data io.Reader) ([]byte, error) { return r.Signers.OpenPGP.sign(data, r.Time) }
 		}
 	case artifact.APK:
-		// Upgrades run nothing else than this.
-		info.APK.Scripts.PostUpgrade = paths[postUpgrade]
 		if key := r.Signers.APK; key != nil {
 			info.APK.Signature.KeyName = key.name
 			info.APK.Signature.SignFn = func(data io.Reader) ([]byte, error) {
@@ -308,7 +315,6 @@ func (r Request) info(dir string, t target) (*nfpm.Info, error) {
 			}
 		}
 	}
-	return info, nil
 }
 
 // description is the summary and the further lines, which apk has no place for.

@@ -293,8 +293,21 @@ func (k *APKKey) signDigest(digest []byte) ([]byte, error) {
 	return signature, nil
 }
 
-func (k *APKKey) checkDigest(digest, signature []byte) error {
-	return rsa.VerifyPKCS1v15(&k.key.PublicKey, crypto.SHA1, digest, signature)
+// readAPKPublic reads what Public wrote.
+func readAPKPublic(data []byte) (*rsa.PublicKey, error) {
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, errors.New("it is no PEM")
+	}
+	any, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := any.(*rsa.PublicKey)
+	if !ok {
+		return nil, fmt.Errorf("it is a %T: apk knows RSA alone", any)
+	}
+	return key, nil
 }
 
 var mailForm = regexp.MustCompile(`^[^<>@\s]+@[^<>@\s]+$`)

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -121,6 +122,9 @@ func Publish(ctx context.Context, bucket *blob.Bucket, paths []string, p Publica
 		return nil, err
 	}
 	s := &shelf{bucket: bucket, p: p, report: &Report{Channel: p.Channel, Added: []string{}, Present: []string{}, Written: []string{}}}
+	if key := p.Signers.APK; key != nil {
+		s.apk = append(s.apk, &key.key.PublicKey)
+	}
 	if err := s.lock(ctx); err != nil {
 		return nil, err
 	}
@@ -178,7 +182,10 @@ type shelf struct {
 	p      Publication
 	report *Report
 	token  string
+	apk    []*rsa.PublicKey // whose signature on an apk index is believed
 }
+
+func (s *shelf) keyring() openpgp.EntityList { return s.p.Signers.keyring(s.p.Trusted) }
 
 type lockNote struct {
 	Holder  string    `json:"holder"`
@@ -404,7 +411,7 @@ func (s *shelf) digest(ctx context.Context, key string) (sum string, err error) 
 // putKeys hands the public keys out.
 func (s *shelf) putKeys(ctx context.Context) error {
 	if key := s.p.Signers.OpenPGP; key != nil {
-		asc, bare, err := publicKeys(s.p.Signers.keyring(s.p.Trusted))
+		asc, bare, err := publicKeys(s.keyring())
 		if err != nil {
 			return err
 		}

@@ -161,10 +161,10 @@ func (s *shelf) readRepomd(ctx context.Context, root string) (map[string]yumPack
 	if err != nil {
 		return nil, nil, err
 	}
-	switch key := s.p.Signers.OpenPGP; {
-	case key == nil && signature != nil:
+	switch keys := s.keyring(); {
+	case len(keys) == 0 && signature != nil:
 		return nil, nil, errors.New("the repository is signed: give its key")
-	case key != nil:
+	case len(keys) > 0:
 		if err := s.checkRepomd(ctx, root, data, signature); err != nil {
 			return nil, nil, err
 		}
@@ -213,7 +213,7 @@ func (s *shelf) checkRepomd(ctx context.Context, root string, data, signature []
 		return errors.New("repomd.xml is not signed, though there is a key: begin a new repository")
 	}
 	for _, sig := range [][]byte{signature, own} {
-		if _, err = openpgp.CheckArmoredDetachedSignature(s.p.Signers.keyring(s.p.Trusted), bytes.NewReader(data), bytes.NewReader(sig), nil); err == nil {
+		if _, err = openpgp.CheckArmoredDetachedSignature(s.keyring(), bytes.NewReader(data), bytes.NewReader(sig), nil); err == nil {
 			return nil
 		}
 	}
