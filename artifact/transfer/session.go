@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -91,9 +92,9 @@ func (r *Registries) Requests() int64 { return r.requests.Load() }
 
 // Repository reads a repository's name, registry host and path.
 func (r *Registries) Repository(repository string) (name.Repository, error) {
-	host, path, ok := strings.Cut(repository, "/")
-	if !ok || !strings.ContainsAny(host, ".:") && host != "localhost" {
-		return name.Repository{}, fmt.Errorf("%q is not a repository: write HOST/PATH", repository)
+	host, path, _ := strings.Cut(repository, "/")
+	if !hostPattern.MatchString(host) || !pathPattern.MatchString(path) || len(path) > 255 {
+		return name.Repository{}, fmt.Errorf("%q is not a repository: write HOST/PATH, such as registry.example.com/team/app", repository)
 	}
 	var options []name.Option
 	if slices.Contains(r.o.PlainHTTP, host) {
@@ -103,12 +104,15 @@ func (r *Registries) Repository(repository string) (name.Repository, error) {
 	if err != nil {
 		return name.Repository{}, fmt.Errorf("repository %s: %w", repository, err)
 	}
-	// NewRepository sorts out what may stand in a path; the registry is ours.
-	if _, err := name.NewRepository(repository, name.StrictValidation); err != nil {
-		return name.Repository{}, fmt.Errorf("repository %s: %w", repository, err)
-	}
 	return reg.Repo(path), nil
 }
+
+// What hosts and paths look like, as the distribution specification has it. A
+// host has a dot or a port, or else it could be a part of a path.
+var (
+	hostPattern = regexp.MustCompile(`^(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*:[0-9]+|\[[0-9a-fA-F:]+\](:[0-9]+)?)$`)
+	pathPattern = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+)
 
 // host is the session with one registry.
 type host struct {
