@@ -190,7 +190,7 @@ func (v *validator) minimum(p Package) {
 	if p.Version == "" {
 		v.say(NTIARule, "it has no version")
 	}
-	unique := p.PURL != "" || len(p.CPEs) > 0 || len(p.Checksums) > 0
+	unique := p.PURL != "" || len(p.CPEs) > 0 || len(p.Checksums) > 0 || p.VerificationCode != ""
 	for _, r := range p.Refs {
 		unique = unique || r.Category == "PERSISTENT-ID" || r.Category == "PACKAGE-MANAGER"
 	}
