@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,9 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"gocloud.dev/blob/fileblob"
 	"golang.org/x/sync/errgroup"
 
 	"seaworthy/artifact/promote"
+	ownregistry "seaworthy/artifact/registry"
 )
 
 // program finds a program tests need: without it they are skipped, but fail
@@ -121,4 +125,164 @@ func stockUp(t testing.TB, s *shop, target string, repositories, tags int) promo
 		m = with(m, fmt.Sprintf("app%03d", n/tags), d, fmt.Sprintf("v%d", n%tags))
 	}
 	return m
+}
+
+// embedded serves the platform's own registry from a folder.
+func embedded(t testing.TB, o ownregistry.Options) *shop {
+	t.Helper()
+	b, err := fileblob.OpenBucket(t.TempDir(), &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Bucket = b
+	handler, err := ownregistry.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		s.Close()
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &shop{Server: s, host: strings.TrimPrefix(s.URL, "http://")}
+}
+
+// kinds are the registries that images are moved between.
+func kinds(t *testing.T) map[string]func() *shop {
+	return map[string]func() *shop{
+		"docker-registry": func() *shop { return dockerRegistry(t) },
+		"embedded":        func() *shop { return embedded(t, ownregistry.Options{}) },
+	}
+}
+
+// TestRealRegistries promotes between every two of them: an index with two
+// images, signatures in both forms, a large layer that two images share.
+func TestRealRegistries(t *testing.T) {
+	t.Parallel()
+	for from := range kinds(t) {
+		for to := range kinds(t) {
+			t.Run(from+" to "+to, func(t *testing.T) {
+				t.Parallel()
+				between(t, kinds(t)[from](), kinds(t)[to]())
+			})
+		}
+	}
+}
+
+func between(t *testing.T, source, target *shop) {
+	shared := random("shared", 5*inMemory)
+	a := source.pushImage(t, "s/app", "amd64", [][]byte{shared, random("a", 10)})
+	b := source.pushImage(t, "s/app", "arm64", [][]byte{shared})
+	index := source.pushIndex(t, "s/app", []artifactDigest{a, b}, "v1")
+	other := source.pushImage(t, "s/other", "other", [][]byte{shared}, "v1")
+	source.legacy(t, "s/app", index, ".sig", "signature")
+	bundle := source.attach(t, "s/app", index, "bundle")
+	if list := source.referring(t, "s/app", index); len(list) == 0 {
+		l := []descriptor{bundle} // a registry that keeps no list
+		source.pushManifest(t, "s/app", written{SchemaVersion: 2, MediaType: ociIndex, Manifests: &l}, ociIndex, companionTag(index))
+	}
+	m := with(with(from(source.host+"/s", target.host+"/p", target.host+"/mirror/p"), "app", index, "v1", "latest"), "other", other, "v1")
+	j := testJournal(t, t.TempDir())
+	_, r := runs(t, Options{Journal: j}, m)
+	if r.Done != 2 {
+		t.Fatal(complaints(r))
+	}
+	for _, repo := range []string{"p/app", "mirror/p/app"} {
+		target.whole(t, repo, "v1")
+		target.whole(t, repo, "latest")
+		target.whole(t, repo, companionTag(index)+".sig")
+		if got := target.referring(t, repo, index); len(got) != 1 || got[0] != bundle.Digest {
+			t.Errorf("%s: what refers to the index is %v", repo, got)
+		}
+	}
+	target.whole(t, "p/other", "v1")
+	if r.Traffic.Mounted == 0 {
+		t.Errorf("nothing was mounted: %+v", r.Traffic)
+	}
+	if again, _ := runs(t, Options{Journal: j, Trust: -1}, m); len(again.Plan.Items) != 0 {
+		t.Errorf("%d items the second time", len(again.Plan.Items))
+	}
+	if found, _ := audit(t, false, m); len(found) != 0 {
+		t.Errorf("the audit finds %v", found)
+	}
+	reads(t, target, "p/app", index)
+}
+
+// reads has real clients read what was promoted.
+func reads(t *testing.T, s *shop, repo string, want artifactDigest) {
+	skopeo := program(t, "skopeo")
+	raw, err := exec.CommandContext(t.Context(), skopeo, "inspect", "--raw", "--tls-verify=false", "docker://"+s.host+"/"+repo+":v1").Output()
+	if err != nil || digestOf(raw) != want {
+		t.Errorf("skopeo reads %s (%v)", digestOf(raw), err)
+	}
+	folder := t.TempDir()
+	copied, err := exec.CommandContext(t.Context(), skopeo, "copy", "--all", "--insecure-policy", "--src-tls-verify=false", "docker://"+s.host+"/"+repo+":v1", "dir:"+folder).CombinedOutput()
+	if err != nil {
+		t.Errorf("skopeo copy: %v\n%s", err, copied)
+	}
+}
+
+// TestLoggingIn promotes from and to registries that want credentials: Basic,
+// and tokens for each repository.
+func TestLoggingIn(t *testing.T) {
+	t.Parallel()
+	htpasswd := program(t, "htpasswd")
+	line, err := exec.CommandContext(t.Context(), htpasswd, "-Bbn", "ada", "lovelace").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "htpasswd")
+	if err := os.WriteFile(file, line, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	basic := dockerRegistry(t, "auth: {htpasswd: {realm: test, path: "+file+"}}")
+	tokens := embedded(t, ownregistry.Options{Authorizer: onlyAda{}, Secret: []byte("0123456789abcdef0123456789abcdef")})
+	start := newShop(t)
+	d := start.pushImage(t, "s/app", "app", [][]byte{random("l", 100), random("big", 3*inMemory)}, "v1")
+	keys := keyring{"ada", "lovelace"}
+	promoted := func(keychain authn.Keychain, m promote.Manifest) (*Promotion, Result) {
+		return runs(t, Options{Registries: NewRegistries(RegistryOptions{Keychain: keychain, RetryPause: time.Millisecond})}, m)
+	}
+	for _, way := range []promote.Manifest{
+		with(from(start.host+"/s", basic.host+"/p"), "app", d, "v1"),
+		with(from(basic.host+"/p", tokens.host+"/q", tokens.host+"/r"), "app", d, "v1"),
+		with(from(tokens.host+"/r", basic.host+"/t"), "app", d, "v1"),
+	} {
+		p, r := promoted(keys, way)
+		if r.Done != 1 || p.Lost() != 0 {
+			t.Fatalf("%+v %s", p.Plan.Refusals, complaints(r))
+		}
+	}
+	for _, keychain := range []authn.Keychain{authn.NewMultiKeychain(), keyring{"ada", "wrong-password"}} {
+		for _, s := range []*shop{basic, tokens} {
+			p, r := promoted(keychain, with(from(start.host+"/s", s.host+"/new"), "app", d, "v1"))
+			all := fmt.Sprint(p.Plan.Refusals, complaints(r))
+			if r.Done != 0 || !strings.Contains(all, "401") && !strings.Contains(all, "log in") || strings.Contains(all, "wrong-password") {
+				t.Errorf("%s without the right password: %s", s.host, all)
+			}
+		}
+	}
+}
+
+type keyring struct{ user, password string }
+
+// Resolve implements authn.Keychain.
+func (k keyring) Resolve(authn.Resource) (authn.Authenticator, error) {
+	return &authn.Basic{Username: k.user, Password: k.password}, nil
+}
+
+// onlyAda lets one person do everything.
+type onlyAda struct{}
+
+func (onlyAda) Account(_ context.Context, user, password string) (string, error) {
+	if user == "ada" && password == "lovelace" {
+		return user, nil
+	}
+	return "", ownregistry.ErrCredentials
+}
+
+func (onlyAda) Allowed(_ context.Context, account, _ string, _ ownregistry.Action) (bool, error) {
+	return account == "ada", nil
 }
