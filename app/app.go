@@ -17,6 +17,7 @@ import (
 	"gocloud.dev/blob/fileblob"
 
 	"seaworthy/artifact/registry"
+	"seaworthy/artifact/sign"
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/forge/github"
@@ -55,6 +56,9 @@ type Options struct {
 	// HTTP carries the platform's calls to its forge; a client of its own
 	// when nil.
 	HTTP *http.Client
+	// SigningKey signs what is released: a file, env://NAME, or the address of
+	// a key service. A key of the platform's own, made when missing, if empty.
+	SigningKey string
 	// Boundary is called wherever a crash of a release matters, as
 	// flow.Engine.Boundary is; nil calls nothing.
 	Boundary func(point string)
@@ -81,6 +85,8 @@ type App struct {
 	work     *work.Queue
 	embedded *local.Forge
 	registry *registry.Registry
+	signer   *sign.KeySigner
+	verifier *sign.Verifier
 	clones   *git.Cache
 	projects projects
 	turns    turns

@@ -234,8 +234,10 @@ func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit st
 	out := cut.Project{
 		Name:   name,
 		Policy: policy,
+		Images: p.Images, Packages: p.Packages,
 		Build: cut.Build{
-			Main: p.Build.Go.Main, LDFlags: p.Build.Go.Ldflags, Platforms: platforms,
+			Formats: formats(p.Build),
+			Main:    p.Build.Go.Main, LDFlags: p.Build.Go.Ldflags, Platforms: platforms,
 			Files: p.Build.Files, Env: environment(p.Build), Source: true,
 		},
 		Rehearse: p.Release.Gates.Rehearsal == "required",
@@ -251,6 +253,15 @@ func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit st
 		out.Approvals = append(out.Approvals, r.Role)
 	}
 	return out, nil
+}
+
+// formats are what each platform is packed in.
+func formats(b config.Build) []build.Format {
+	var all []build.Format
+	for _, f := range b.Formats {
+		all = append(all, build.Format(f))
+	}
+	return all
 }
 
 // environment lists the variables of a build by name; those of go build count
@@ -319,7 +330,7 @@ func BuildRequest(ctx context.Context, p Project, r build.Request) (build.Reques
 	if r.Name == "" {
 		r.Name = p.Project.Project.Name
 	}
-	r.Main, r.LDFlags, r.Files, r.Env = p.Build.Go.Main, p.Build.Go.Ldflags, p.Build.Files, environment(p.Build)
+	r.Main, r.LDFlags, r.Files, r.Env, r.Formats = p.Build.Go.Main, p.Build.Go.Ldflags, p.Build.Files, environment(p.Build), formats(p.Build)
 	if len(p.Build.Command) > 0 {
 		r.Main, r.Command = nil, &build.Command{Run: p.Build.Command, Outputs: p.Build.Outputs}
 	}

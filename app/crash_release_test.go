@@ -68,8 +68,9 @@ type published struct {
 }
 
 // passing is what no two runs have in common: dates, the port of a server, and
-// with it the ids of a tree whose changelog links to that server.
-var passing = regexp.MustCompile(`(?m)^Date: .*$|^index .*$|^[0-9a-f]{40} |127\.0\.0\.1:[0-9]+`)
+// with it the ids of a tree whose changelog links to that server and the digest
+// of the bill of materials that names it.
+var passing = regexp.MustCompile(`(?m)^Date: .*$|^index .*$|^[0-9a-f]{40} |127\.0\.0\.1:[0-9]+|spdx\.json\S* \| .[0-9a-f]+.`)
 
 // worldOf looks at everything public with a stranger's eyes.
 func (p *platform) worldOf() published {
@@ -85,7 +86,7 @@ func (p *platform) worldOf() published {
 		p.must(err)
 		r, err := p.Bucket.NewReader(ctx, o.Key, nil)
 		p.must(err)
-		w.Bucket[o.Key] = p.sum(r)
+		w.Bucket[o.Key] = p.sum(o.Key, r)
 	}
 	repo, err := git.Open(ctx, filepath.Join(p.dir, "git", halyard.Owner, halyard.Name+".git"))
 	p.must(err)
@@ -106,13 +107,21 @@ func (p *platform) worldOf() published {
 	for _, a := range pages[0].Assets {
 		r, err := p.Forge.DownloadAsset(ctx, halyard, a.ID)
 		p.must(err)
-		w.Assets[a.Name] = p.sum(r)
+		w.Assets[a.Name] = p.sum(a.Name, r)
 	}
 	return w
 }
 
-func (p *platform) sum(r io.ReadCloser) string {
+// sum digests a file. What says where and when something was made, or is the
+// digest or signature of such a thing, has to be there, not to be the same.
+func (p *platform) sum(name string, r io.ReadCloser) string {
 	p.t.Helper()
+	for _, end := range []string{".spdx.json", "provenance.json", ".sigstore.json", "SUMS", "/manifest.json"} {
+		if strings.HasSuffix(name, end) {
+			p.must(r.Close())
+			return "there"
+		}
+	}
 	h := sha256.New()
 	_, err := io.Copy(h, r)
 	p.must(errors.Join(err, r.Close()))

@@ -22,6 +22,9 @@ const (
 	Binary    Kind = "binary"    // one program, bare
 	Package   Kind = "package"   // deb, rpm or apk
 	Checksums Kind = "checksums" // SHA256SUMS, SHA512SUMS
+	Bill      Kind = "sbom"      // what the release consists of
+	Statement Kind = "statement" // how it was made
+	Signature Kind = "signature" // of another file
 	Notes     Kind = "notes"     // release notes, changelog, announcement
 	Other     Kind = "other"
 )

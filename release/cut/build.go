@@ -62,7 +62,7 @@ func (s *Service) buildRequest(ctx context.Context, p Plan) build.Request {
 	b := p.Project.Build
 	return build.Request{Source: s.checkoutDir(ctx), Name: p.Project.Name, Version: p.Version().String(), Commit: p.Commit,
 		CommitTime: p.CommitTime, Platforms: b.Platforms, Main: b.Main, LDFlags: b.LDFlags, Command: b.Command, Env: b.Env,
-		Files: b.Files, Parallel: b.Parallel, Cache: s.BuildCache, OutDir: s.outputDir(ctx)}
+		Files: b.Files, Formats: b.Formats, Parallel: b.Parallel, Cache: s.BuildCache, OutDir: s.outputDir(ctx)}
 }
 
 // verification is what verifyBuilt found.
@@ -77,14 +77,22 @@ type verification struct {
 // its archive is named for. Nothing is run: most are for other machines.
 func (s *Service) verifyBuilt(ctx context.Context, in product) (verification, error) {
 	v := verification{}
+	there := map[artifact.Platform]bool{}
 	for i, a := range in.Artifacts {
 		flow.Progress(ctx, "%d of %d archives", i, len(in.Artifacts))
 		if err := s.verifyBytes(ctx, a); err != nil {
 			return v, err
 		}
+		if a.Kind == artifact.Binary {
+			if err := s.verifyProgram(ctx, in.Plan, a, &v); err != nil {
+				return v, flow.Permanent(fmt.Errorf("verifying %s: %w", a.Name, err))
+			}
+			there[a.Platform] = true
+		}
 		if a.Kind != artifact.Archive {
 			continue
 		}
+		there[a.Platform] = true
 		v.Archives++
 		if err := s.verifyPrograms(ctx, in.Plan, a, &v); err != nil {
 			return v, flow.Permanent(fmt.Errorf("verifying %s: %w", a.Name, err))
@@ -94,8 +102,8 @@ func (s *Service) verifyBuilt(ctx context.Context, in product) (verification, er
 	if !in.Plan.Project.Build.programs() {
 		want = 0 // the source is all there is
 	}
-	if v.Archives != want {
-		return v, flow.Permanent(fmt.Errorf("there are %d archives for %d platforms", v.Archives, want))
+	if len(there) != want {
+		return v, flow.Permanent(fmt.Errorf("there is something for %d platforms, and %d were asked for", len(there), want))
 	}
 	flow.Progress(ctx, "%d archives, %d programs", v.Archives, v.Programs)
 	return v, nil
@@ -140,6 +148,19 @@ func (s *Service) verifyPrograms(ctx context.Context, p Plan, a artifact.Artifac
 		return checkProgram(e.Name(), program, p, a, v)
 	})
 	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// verifyProgram looks at a program that is published as it is.
+func (s *Service) verifyProgram(ctx context.Context, p Plan, a artifact.Artifact, v *verification) error {
+	program, err := build.Inspect(filepath.Join(s.outputDir(ctx), a.Name))
+	if errors.Is(err, build.ErrNotProgram) {
+		return nil // a script
+	}
+	if err != nil {
+		return err
+	}
+	v.Programs++
+	return checkProgram(a.Name, program, p, a, v)
 }
 
 // checkProgram compares what a program says of itself with what was asked for.

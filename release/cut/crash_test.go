@@ -82,6 +82,7 @@ func child(ctx context.Context, given string) (err error) {
 	defer func() { err = errors.Join(err, client.rpc.Close()) }()
 
 	options := serviceOptions(o.Dir, client, client, bucket, db)
+	options.NewID = func(name string) string { return name + "-1" } // which the provenance holds
 	points, err := os.OpenFile(filepath.Join(o.Dir, "points"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 
 	"gocloud.dev/blob"
 
+	"seaworthy/artifact/packages"
+	"seaworthy/artifact/sign"
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/git"
@@ -62,6 +64,24 @@ type Options struct {
 	// PageURL is the address of a version's release page; nil leaves it out of
 	// the announcement.
 	PageURL func(repo forge.RepoName, version string) string
+	// SourceURL is the address of a repository as provenance and images name
+	// it; on this machine when nil.
+	SourceURL func(repo forge.RepoName) string
+	// Registry is where images go; without one a project with images cannot be
+	// released.
+	Registry Registry
+	// Signer signs what is released, and Verifier knows its signatures again.
+	// Nil signs nothing.
+	Signer   sign.Signer
+	Verifier *sign.Verifier
+	// Packagers are the keys that packages carry.
+	Packagers packages.Signers
+	// Builder is the URI that names this machinery in provenance.
+	Builder string
+	// Version of the program, for provenance.
+	Version string
+	// NewID names a run of a flow; nil leaves it to the engine.
+	NewID func(flow string) string
 	// WorkDir takes one folder per run. Its parent must exist.
 	WorkDir string
 	// BuildCache names folders shared between builds; see build.Request.
@@ -95,6 +115,15 @@ func New(o Options) (*Service, error) {
 	}
 	if o.Address == nil {
 		o.Address = func(url string) string { return url }
+	}
+	if o.SourceURL == nil {
+		o.SourceURL = func(repo forge.RepoName) string { return "https://localhost/" + repo.String() }
+	}
+	if o.Builder == "" {
+		o.Builder = "urn:seaworthy:builder"
+	}
+	if (o.Signer == nil) != (o.Verifier == nil) {
+		return nil, errors.New("releases are signed and verified, or neither: set Signer and Verifier")
 	}
 	if o.Space == 0 {
 		o.Space = 1 << 30

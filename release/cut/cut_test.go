@@ -104,7 +104,7 @@ func checkForge(t *testing.T, p *place, commit string) {
 
 	pages, err := p.forge.Releases(t.Context(), halyard)
 	must(t, err)
-	if len(pages) != 1 || pages[0].Draft || !pages[0].Prerelease || pages[0].Tag != "v0.1.0-rc.0" || len(pages[0].Assets) != 5 {
+	if len(pages) != 1 || pages[0].Draft || !pages[0].Prerelease || pages[0].Tag != "v0.1.0-rc.0" || len(pages[0].Assets) != 11 {
 		t.Errorf("the pages are %+v", pages)
 	}
 	if log := p.forge.done(); len(log) == 0 || log[0] != "branch release-0.1" || log[len(log)-1] != "draft false" {
@@ -117,7 +117,9 @@ func TestSameInputSameBytes(t *testing.T) {
 	var trees []map[string]string
 	for range 2 {
 		p := newPlace(t)
-		s := newService(t, p.options(&flow.Memory{}))
+		o := p.options(&flow.Memory{})
+		o.NewID = func(name string) string { return name + "-1" } // which the provenance holds
+		s := newService(t, o)
 		run, err := s.Cut(t.Context(), cut.CutRequest{Repo: halyard, BuildVersion: staged(t, s, stageRC()), Actor: "ada"})
 		must(t, err)
 		drive(t, s, run.ID, flow.Succeeded)
@@ -145,7 +147,7 @@ func TestPlanNamesTheSteps(t *testing.T) {
 	for _, step := range s.Definitions()[1].Steps() {
 		names = append(names, step.Name)
 	}
-	want := []string{"options", "staged", "gates", "approve", "branch", "announcement", "promote", "tag", "changelog", "page-draft",
+	want := []string{"options", "staged", "provenance", "gates", "approve", "branch", "announcement", "promote", "images", "tag", "changelog", "page-draft",
 		"page-assets", "page-verify", "page-publish", "announce", "markers", "archive"}
 	if !slices.Equal(names, want) {
 		t.Errorf("the steps of a cut are %v", names)

@@ -32,8 +32,12 @@ func (s *Service) defineCut() cutFlow {
 	stage := flow.Add(d, outside(s, "staged", "Verify what was staged", s.loadStage), where)
 	known := flow.Combine2(where, stage, func(t target, st staged) job { return job{Staged: st, CloneURL: t.CloneURL} })
 
+	// What is about to be published is what was made from that commit, and
+	// nothing else: the statement says so, and must hold.
+	made := flow.Add(d, outside(s, "provenance", "Check how it was made", s.checkProvenance), stage)
+
 	// Go or no-go, with evidence; then people.
-	verdict := flow.Add(d, outside(s, "gates", "Judge the readiness", s.judge), stage)
+	verdict := flow.Add(d, outside(s, "gates", "Judge the readiness", s.judge), stage, made)
 	approved := flow.AwaitApproval(d, approvalStep, "Approval", flow.Combine2(stage, request, approvers), verdict)
 
 	// A release branch that is yet to be cut begins at the released commit.
@@ -45,7 +49,8 @@ func (s *Service) defineCut() cutFlow {
 
 	// The files, copied by digest and verified; and beside them the tag.
 	promoted := flow.Add(d, public(s, "promote", "Promote the artifacts", s.promotedAlready, s.promote), stage, approved)
-	tagged := flow.Add(d, public(s, "tag", "Push the tag", s.tagPushed, s.pushTag), known, promoted, branch)
+	shipped := flow.Add(d, public(s, "images", "Promote the images", s.imagesThere, s.promoteImages), stage, approved)
+	tagged := flow.Add(d, public(s, "tag", "Push the tag", s.tagPushed, s.pushTag), known, promoted, shipped, branch)
 
 	// The changelog, onto the default branch and the release's own.
 	changelog := flow.Add(d, public(s, "changelog", "Push the changelog", s.changelogPushed, s.pushChangelog), known, tagged)

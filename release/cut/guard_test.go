@@ -141,8 +141,8 @@ func TestWrongAssetsAreReplaced(t *testing.T) {
 			checkPublished(t, p)
 			uploads := slices.DeleteFunc(p.forge.done(), func(act string) bool { return !strings.HasPrefix(act, "upload") && !strings.HasPrefix(act, "create") })
 			slices.Sort(uploads)
-			if len(uploads) != 6 || len(slices.Compact(uploads)) != 6 {
-				t.Errorf("completed %v, want a page and five files once each", uploads)
+			if len(uploads) != 12 || len(slices.Compact(uploads)) != 12 {
+				t.Errorf("completed %v, want a page and eleven files once each", uploads)
 			}
 			draft, _ := status.Step("page-draft")
 			assets, _ := status.Step("page-assets")
@@ -471,8 +471,8 @@ func TestUntilStepHistoryAbort(t *testing.T) {
 	build := staged(t, s, stageRC())
 	events, err := s.History(t.Context(), halyard, 0)
 	must(t, err)
-	if len(events) != 2 || events[0].Version != "v0.1.0-rc.0" || events[0].Sentence != "succeeded, 12 of 12 steps done" ||
-		events[1].Sentence != "cancelled by ben: not today (4 of 12 steps done)" || !strings.HasSuffix(build, events[0].Commit[:12]) {
+	if len(events) != 2 || events[0].Version != "v0.1.0-rc.0" || events[0].Sentence != "succeeded, 17 of 17 steps done" ||
+		events[1].Sentence != "cancelled by ben: not today (4 of 17 steps done)" || !strings.HasSuffix(build, events[0].Commit[:12]) {
 		t.Errorf("the history is %+v", events)
 	}
 	if other, err := s.History(t.Context(), forge.RepoName{Owner: "harbour", Name: "other"}, 0); err != nil || len(other) != 0 {

@@ -34,12 +34,17 @@ type draft struct {
 	Built []artifact.Artifact `json:"built"`
 	Notes notes.Notes         `json:"notes"`
 	Tags  []Tag               `json:"tags"`
+	// Images are pushed already.
+	Images []Image `json:"images,omitempty"`
 }
 
 // Record is what a stage says to the cut.
 type Record struct {
-	Plan Plan  `json:"plan"`
-	Tags []Tag `json:"tags"`
+	Plan   Plan    `json:"plan"`
+	Tags   []Tag   `json:"tags"`
+	Images []Image `json:"images,omitempty"`
+	// Source is the address of the repository when it was staged.
+	Source string `json:"source"`
 }
 
 // collectNotes takes the notes of every pull request since the last release.
@@ -95,7 +100,7 @@ func (s *Service) writePapers(ctx context.Context, d draft) ([]artifact.Artifact
 	if s.DownloadURL != nil {
 		section.DownloadURL = s.DownloadURL(d.Plan.Repo, version)
 	}
-	record, err := json.MarshalIndent(Record{Plan: d.Plan, Tags: d.Tags}, "", "  ")
+	record, err := json.MarshalIndent(Record{Plan: d.Plan, Tags: d.Tags, Images: d.Images, Source: s.SourceURL(d.Plan.Repo)}, "", "  ")
 	if err != nil {
 		return nil, flow.Permanent(fmt.Errorf("writing %s: %w", stageFile, err))
 	}
@@ -116,6 +121,18 @@ func (s *Service) writePapers(ctx context.Context, d draft) ([]artifact.Artifact
 	artifact.Sort(files)
 	flow.Progress(ctx, "%d files", len(files))
 	return files, nil
+}
+
+// readOutput reads one small file of the run's output.
+func (s *Service) readOutput(ctx context.Context, a artifact.Artifact) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(s.outputDir(ctx), a.Name))
+	if err != nil {
+		return nil, flow.Permanent(fmt.Errorf("%s is gone: abort the run and stage anew: %w", a.Name, err))
+	}
+	if err := a.Verify(bytes.NewReader(text)); err != nil {
+		return nil, flow.Permanent(fmt.Errorf("the file made for %s: %w", a.Name, err))
+	}
+	return text, nil
 }
 
 func (s *Service) writePaper(ctx context.Context, name string, kind artifact.Kind, content []byte) (artifact.Artifact, error) {

@@ -16,6 +16,9 @@ type Project struct {
 	Name   string         `json:"name"` // begins every archive's name
 	Policy release.Policy `json:"policy"`
 	Build  Build          `json:"build"`
+	// Images and Packages are made of what was built.
+	Images   []artifact.ImageSpec   `json:"images,omitempty"`
+	Packages []artifact.PackageSpec `json:"packages,omitempty"`
 	// Approvals are the roles that must each approve a real cut.
 	Approvals []string `json:"approvals,omitempty"`
 	// Rehearse demands a mock cut of the same build that went through.
@@ -40,6 +43,7 @@ type Build struct {
 	Platforms []artifact.Platform `json:"platforms,omitempty"`
 	Env       []string            `json:"env,omitempty"`
 	Files     []string            `json:"files,omitempty"`
+	Formats   []build.Format      `json:"formats,omitempty"`
 	// Source adds an archive of the source tree.
 	Source   bool `json:"source,omitempty"`
 	Parallel int  `json:"parallel,omitempty"`

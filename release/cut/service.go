@@ -44,7 +44,11 @@ func (s *Service) start(ctx context.Context, d *flow.Definition, key string, par
 	if mock {
 		key = "mock " + key
 	}
-	return s.Engine.Start(ctx, d, flow.StartOptions{Key: key, Params: params, Mock: mock, Actor: actor})
+	id := ""
+	if s.NewID != nil {
+		id = s.NewID(d.Name())
+	}
+	return s.Engine.Start(ctx, d, flow.StartOptions{ID: id, Key: key, Params: params, Mock: mock, Actor: actor})
 }
 
 // Drive takes a run as far as it goes: see flow.Engine.Drive for the states. A

@@ -1,6 +1,8 @@
 package cut
 
 import (
+	"slices"
+
 	"seaworthy/artifact"
 	"seaworthy/flow"
 	"seaworthy/release/notes"
@@ -52,14 +54,34 @@ func (s *Service) defineStage() stageFlow {
 	verified := flow.Add(d, inside("verify", "Verify what was built", s.verifyBuilt),
 		flow.Combine2(plan, built, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
 
+	// Packages and images, of those very programs. Images go to the staging part
+	// of the registry, by digest.
+	whole := flow.Combine2(plan, built, func(p Plan, a []artifact.Artifact) product { return product{p, a} })
+	packaged := flow.Add(d, inside("packages", "Make the packages", s.makePackages), whole, verified)
+	pushed := flow.Add(d, outside(s, "images", "Build and stage the images", s.stageImages), whole, verified)
+
+	// What it all consists of.
+	made := flow.Combine3(plan, built, packaged, func(p Plan, a, b []artifact.Artifact) product { return product{p, slices.Concat(a, b)} })
+	bill := flow.Add(d, inside("sbom", "List what it consists of", s.writeBill), made)
+
 	// Notes, changelog section and checksums, written beside the archives.
 	papers := flow.Add(d, inside("papers", "Write notes, changelog and checksums", s.writePapers),
-		flow.Combine4(plan, built, collected, tags,
-			func(p Plan, a []artifact.Artifact, n notes.Notes, t []Tag) draft { return draft{p, a, n, t} }))
+		flow.Combine2(
+			flow.Combine4(plan, bill, collected, tags,
+				func(p Plan, a []artifact.Artifact, n notes.Notes, t []Tag) draft {
+					return draft{Plan: p, Built: a, Notes: n, Tags: t}
+				}),
+			pushed, func(d draft, i []Image) draft { d.Images = i; return d }))
+
+	// How it was made, and who says so.
+	stated := flow.Add(d, inside("provenance", "State how it was made", s.writeProvenance),
+		flow.Combine3(plan, papers, pushed, func(p Plan, a []artifact.Artifact, i []Image) sources { return sources{p, a, i} }))
+	signed := flow.Add(d, outside(s, "sign", "Sign", s.signFiles),
+		flow.Combine2(plan, stated, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
 
 	// Into the bucket; the manifest last, so that a stage is whole or absent.
 	staged := flow.Add(d, outside(s, "stage", "Stage in the bucket", s.upload),
-		flow.Combine2(plan, papers, func(p Plan, a []artifact.Artifact) product { return product{p, a} }), verified)
+		flow.Combine2(plan, signed, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
 
 	return stageFlow{def: d, plan: plan, staged: staged}
 }

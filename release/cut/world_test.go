@@ -3,6 +3,7 @@ package cut_test
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"seaworthy/artifact"
 	"seaworthy/artifact/build"
+	"seaworthy/artifact/sign"
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/git"
@@ -273,10 +275,33 @@ func (p *place) options(j flow.Journal) cut.Options {
 }
 
 func serviceOptions(dir string, f cut.Forge, pages cut.Pages, b *blob.Bucket, j flow.Journal) cut.Options {
-	return cut.Options{Forge: f, Pages: pages, Git: git.NewCache(filepath.Join(dir, "cache")), Bucket: b,
+	signer, verifier := testKey()
+	return cut.Options{Forge: f, Pages: pages, Signer: signer, Verifier: verifier, Git: git.NewCache(filepath.Join(dir, "cache")), Bucket: b,
 		Engine:  &flow.Engine{Journal: j, Owner: "test", Now: func() time.Time { return began }},
 		Project: func(context.Context, forge.RepoName, string) (cut.Project, error) { return project(), nil },
 		WorkDir: filepath.Join(dir, "work"), Space: -1, Retry: flow.Retry{Attempts: 2, Base: time.Millisecond}}
+}
+
+// testKey signs the same bytes alike every time.
+func testKey() (sign.Signer, *sign.Verifier) {
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
+	text, err := sign.EncodePrivateKey(key, nil)
+	if err != nil {
+		panic(err)
+	}
+	private, err := sign.ParsePrivateKey(text, nil)
+	if err != nil {
+		panic(err)
+	}
+	signer, err := sign.NewKeySigner(private, sign.Services{})
+	if err != nil {
+		panic(err)
+	}
+	verifier, err := sign.NewVerifier(sign.Policy{Signers: []sign.SignerRule{sign.KeyRule("test", key.Public())}}, func() time.Time { return began })
+	if err != nil {
+		panic(err)
+	}
+	return signer, verifier
 }
 
 func newService(t *testing.T, o cut.Options) *cut.Service {

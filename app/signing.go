@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+
+	"seaworthy/artifact/sign"
+)
+
+// publicKeyFile is where the state folder holds the key releases are verified
+// with, for people to take.
+const publicKeyFile = "release-key.pub"
+
+// openSigner loads the key releases are signed with, or makes one. It returns
+// the URI that names this platform as a builder: whoever holds the key.
+func (a *App) openSigner(ctx context.Context) (builder string, err error) {
+	var key sign.PrivateKey
+	if a.o.SigningKey != "" {
+		key, err = Keys().Load(ctx, a.o.SigningKey)
+	} else {
+		key, err = a.ownKey()
+	}
+	if err != nil {
+		return "", fmt.Errorf("loading the key that signs releases: %w", err)
+	}
+	if a.signer, err = sign.NewKeySigner(key, sign.Services{}); err != nil {
+		return "", fmt.Errorf("loading the key that signs releases: %w", err)
+	}
+	public := key.Public()
+	a.verifier, err = sign.NewVerifier(sign.Policy{Signers: []sign.SignerRule{sign.KeyRule("release key", public)}}, a.o.Now)
+	if err != nil {
+		return "", fmt.Errorf("preparing to verify releases: %w", err)
+	}
+	text, err := sign.EncodePublicKey(public)
+	if err != nil {
+		return "", err
+	}
+	if !a.attached {
+		if err := os.WriteFile(a.dir(publicKeyFile), text, 0o644); err != nil {
+			return "", fmt.Errorf("keeping the public key of releases: %w", err)
+		}
+	}
+	return "urn:seaworthy:builder:" + sign.Fingerprint(public), nil
+}
+
+// ownKey is the platform's own key. It never leaves the folder of secrets.
+func (a *App) ownKey() (sign.PrivateKey, error) {
+	text, err := a.secrets.get("signing-key", func() (string, error) {
+		key, err := sign.GenerateKey("ecdsa-p256")
+		if err != nil {
+			return "", err
+		}
+		text, err := sign.EncodePrivateKey(key, nil)
+		return string(text), err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sign.ParsePrivateKey([]byte(text), nil)
+}
+
+// registryAddress is the host that images are pushed to.
+func (a *App) registryAddress() string {
+	u, err := url.Parse(a.url)
+	if err != nil {
+		return a.url
+	}
+	return u.Host
+}
+
+// botKeychain pushes to our own registry as the platform's account, and to
+// others as whoever runs the platform.
+type botKeychain struct{ a *App }
+
+// Resolve implements authn.Keychain.
+func (k botKeychain) Resolve(r authn.Resource) (authn.Authenticator, error) {
+	if r.RegistryStr() != k.a.registryAddress() {
+		return authn.DefaultKeychain.Resolve(r)
+	}
+	return &authn.Basic{Username: BotLogin, Password: k.a.gitAuth().Token}, nil
+}
