@@ -109,7 +109,8 @@ func GenerateKey(name, mail string, passphrase []byte, now time.Time) ([]byte, e
 
 func armored(kind string, write func(io.Writer) error) ([]byte, error) {
 	var b bytes.Buffer
-	w, err := armor.Encode(&b, kind, nil)
+	// GnuPG 2.2 stumbles over an armor without a checksum.
+	w, err := armor.EncodeWithChecksumOption(&b, kind, nil, true)
 	if err == nil {
 		err = errors.Join(write(w), w.Close())
 	}
@@ -199,8 +200,21 @@ func (k *Key) signClear(text []byte, when time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("signing with the OpenPGP key %s: %w", k.Fingerprint(), err)
 	}
-	b.WriteByte('\n')
-	return b.Bytes(), nil
+	return checksummed(b.Bytes())
+}
+
+// checksummed armors the signature of a signed text anew, with a checksum.
+func checksummed(text []byte) ([]byte, error) {
+	at := bytes.LastIndex(text, []byte("-----BEGIN PGP SIGNATURE-----"))
+	block, err := armor.Decode(bytes.NewReader(text[max(at, 0):]))
+	if err != nil {
+		return nil, fmt.Errorf("signing a text: %w", err)
+	}
+	signature, err := armored(openpgp.SignatureType, func(w io.Writer) error {
+		_, err := io.Copy(w, block.Body)
+		return err
+	})
+	return append(text[:at:at], signature...), err
 }
 
 // keyring is everyone whose signature is believed.
