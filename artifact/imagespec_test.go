@@ -2,6 +2,7 @@ package artifact_test
 
 import (
 	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
@@ -187,4 +188,24 @@ func FuzzImageSpec(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// The sample of the manual is one that is understood.
+func TestImageSpecOfTheManual(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/images.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sample, _ := strings.Cut(string(page), "```yaml\n")
+	sample, _, ok := strings.Cut(sample, "```")
+	var project struct {
+		Images []artifact.ImageSpec `json:"images"`
+	}
+	if problems := strict.Unmarshal("docs/images.md", []byte(sample), &project); len(problems) > 0 || !ok || len(project.Images) != 1 {
+		t.Fatalf("%d images, %v", len(project.Images), problems)
+	}
+	if err := project.Images[0].Validate(); err != nil {
+		t.Error(err)
+	}
 }

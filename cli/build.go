@@ -122,13 +122,16 @@ func (f *buildFlags) build(ctx context.Context, s Streams) error {
 		return fmt.Errorf("finding the output folder: %w", err)
 	}
 	request, err := app.BuildRequest(ctx, p, build.Request{
-		Source: repo.Dir, Version: f.version, Commit: head[0].SHA, CommitTime: head[0].Committer.Time, Platforms: platforms, OutDir: out, Formats: formats,
+		Source: repo.Dir, Version: f.version, Commit: head[0].SHA, CommitTime: head[0].Committer.Time, Platforms: platforms, OutDir: out,
 	})
 	if err != nil {
 		return err
 	}
 	if len(request.Main) == 0 && request.Command == nil {
 		return usagef("there is nothing to build: name main packages in build.go.main of %s", config.Name)
+	}
+	if formats != nil {
+		request.Formats = formats
 	}
 	return f.make(ctx, s, repo, request)
 }

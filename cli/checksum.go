@@ -1,15 +1,19 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"seaworthy/artifact"
 )
@@ -25,7 +29,10 @@ With --verify, reads such a list and the files next to it; the exit code is 3 if
 says or is not there.`,
 		Example: `  seaworthy checksum dist/*.tar.gz > dist/SHA256SUMS
   seaworthy checksum --verify dist/SHA256SUMS`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if verify != "" && !cmd.Flags().Changed("algorithm") {
+				algorithm = algorithmOf(verify)
+			}
 			alg, err := artifact.ParseAlgorithm(algorithm)
 			if err != nil {
 				return usageError{err}
@@ -34,18 +41,14 @@ says or is not there.`,
 				return usagef("--verify reads the files' names from the list: name no files besides")
 			}
 			if verify != "" {
-				return verifyChecksums(s, alg, verify, dir)
+				return verifyChecksums(cmd.Context(), s, alg, verify, dir)
 			}
 			if len(args) == 0 {
 				return usagef("name the files to sum up, or a list to --verify")
 			}
-			var all []artifact.Artifact
-			for _, file := range args {
-				a, err := measure(file)
-				if err != nil {
-					return err
-				}
-				all = append(all, a)
+			all, err := measureAll(cmd.Context(), args)
+			if err != nil {
+				return err
 			}
 			text, err := artifact.RenderChecksums(alg, all)
 			if err != nil {
@@ -55,10 +58,41 @@ says or is not there.`,
 			return err
 		},
 	}
-	c.Flags().StringVar(&algorithm, "algorithm", algorithm, "`name`: sha256 or sha512")
+	c.Flags().StringVar(&algorithm, "algorithm", algorithm, "`name`: sha256 or sha512; of a list to verify, what its name says")
 	c.Flags().StringVar(&verify, "verify", "", "`list` of checksums to verify instead")
 	c.Flags().StringVar(&dir, "dir", "", "`folder` of the files to verify (that of the list if empty)")
 	return c
+}
+
+// algorithmOf tells a list's algorithm by its name: SHA512SUMS, halyard.tar.gz.sha512.
+func algorithmOf(list string) string {
+	if strings.Contains(strings.ToLower(filepath.Base(list)), "sha512") {
+		return string(artifact.SHA512)
+	}
+	return string(artifact.SHA256)
+}
+
+// measureAll sums up several files at once, as many as there are processors.
+// Of several errors it returns that of the file named first.
+func measureAll(ctx context.Context, files []string) ([]artifact.Artifact, error) {
+	all, errs := make([]artifact.Artifact, len(files)), make([]error, len(files))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, file := range files {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				errs[i] = context.Cause(ctx)
+			} else {
+				all[i], errs[i] = measure(file)
+			}
+			return errs[i]
+		})
+	}
+	if g.Wait() == nil {
+		return all, nil
+	}
+	i := slices.IndexFunc(errs, func(err error) bool { return err != nil })
+	return nil, errs[i]
 }
 
 func measure(file string) (artifact.Artifact, error) {
@@ -81,7 +115,7 @@ func count(n int, one, many string) string {
 	return strconv.Itoa(n) + " " + many
 }
 
-func verifyChecksums(s Streams, alg artifact.Algorithm, list, dir string) error {
+func verifyChecksums(ctx context.Context, s Streams, alg artifact.Algorithm, list, dir string) error {
 	text, err := os.ReadFile(list)
 	if err != nil {
 		return usageError{err}
@@ -93,16 +127,17 @@ func verifyChecksums(s Streams, alg artifact.Algorithm, list, dir string) error 
 	if dir == "" {
 		dir = filepath.Dir(list)
 	}
-	var have []artifact.Artifact
+	var files []string
 	for _, sum := range sums {
-		a, err := measure(filepath.Join(dir, sum.Name))
-		if errors.Is(err, fs.ErrNotExist) {
+		file := filepath.Join(dir, sum.Name)
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 			return verdictError{fmt.Sprintf("%s is listed and is not there.", sum.Name)}
 		}
-		if err != nil {
-			return err
-		}
-		have = append(have, a)
+		files = append(files, file)
+	}
+	have, err := measureAll(ctx, files)
+	if err != nil {
+		return err
 	}
 	if err := artifact.VerifyChecksums(alg, sums, have); err != nil {
 		return verdictError{err.Error()}

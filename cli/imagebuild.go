@@ -324,7 +324,7 @@ func (f *imageBuildFlags) one(ctx context.Context, s Streams, r image.Request, s
 	defer func() { err = errors.Join(err, x.Close()) }()
 	b = builtImage{Built: x.Built(), Tags: f.tags}
 	if len(b.Tags) == 0 && r.Version != "" {
-		b.Tags = []string{strings.ReplaceAll(r.Version, "+", "_")} // as Kubernetes writes a tag of a version with build metadata
+		b.Tags = []string{strings.NewReplacer("+", "-", "/", "-").Replace(r.Version)} // as a release stages it
 	}
 	if f.layout != "" {
 		if b.Layout = f.layout; several {
