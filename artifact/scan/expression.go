@@ -201,6 +201,12 @@ func (r *reading) term(tokens []string, depth int) (sbom.Expression, []string) {
 
 // name reads the words of one licence, perhaps with an exception.
 func (r *reading) name(words []string) sbom.Expression {
+	if len(words) == 1 {
+		// GPL-2+-with-bison-exception, unless that is a name of its own
+		if _, known := findLicence(words[0]); !known {
+			words = strings.Fields(withInside.ReplaceAllString(words[0], " with "))
+		}
+	}
 	with := slices.IndexFunc(words, func(w string) bool { return isWord(w, "with") })
 	licence := words
 	if with >= 0 {
@@ -236,6 +242,8 @@ func (r *reading) name(words []string) sbom.Expression {
 	}
 	return r.reference(strings.Join(words, " "))
 }
+
+var withInside = regexp.MustCompile(`(?i)-with-`)
 
 // reference makes a LicenseRef of a name that SPDX does not know.
 func (r *reading) reference(name string) sbom.Expression {

@@ -29,6 +29,8 @@ func TestReadLicence(t *testing.T) {
 		{"GPL-2+ with Libtool exception", "GPL-2.0-or-later WITH Libtool-exception"},
 		{"GPL-3+ with Autoconf exception", "GPL-3.0-or-later WITH Autoconf-exception-3.0"},
 		{"GPL-2+ with Autoconf exception", "GPL-2.0-or-later WITH Autoconf-exception-2.0"},
+		{"GPL-3+-WITH-BISON-EXCEPTION", "GPL-3.0-or-later WITH Bison-exception-2.2"},
+		{"GPL-2 with Linux-syscall-note exception", "GPL-2.0-only WITH Linux-syscall-note"},
 		{"GPL-2+ with unheard-of exception", "LicenseRef-GPL-2C43-with-unheard-of-exception"},
 		{"CC-BY-SA-3.0", "CC-BY-SA-3.0"},
 		{"CC0", "CC0-1.0"},

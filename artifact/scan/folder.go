@@ -100,7 +100,7 @@ func (o Options) tree(d *sbom.Document, name string, list []found) sbom.Package 
 		d.Licenses = addLicences(d.Licenses, f.finding.Refs)
 		if !strings.Contains(f.path, "/") && isLicenceName(f.path) && !f.binary && f.size > 0 {
 			licences.add(f.path, f.finding)
-			d.Licenses = addLicences(d.Licenses, licences.keep(name, f.path, f.finding))
+			d.Licenses = addLicences(d.Licenses, licences.keep(f.path, f.finding))
 		}
 		if f.program != nil {
 			file := sbom.FileID(p.ID, f.path)
@@ -137,13 +137,13 @@ func (t *texts) add(name string, f Finding) {
 
 // keep makes a licence of a licence file in which none is recognized, with its
 // text.
-func (t *texts) keep(owner, name string, f Finding) []sbom.License {
+func (t *texts) keep(name string, f Finding) []sbom.License {
 	if len(f.IDs) > 0 || f.Text == "" {
 		return nil
 	}
-	id := sbom.LicenseRef(strings.ReplaceAll(owner+"-"+name, "/", "-"))
-	t.ids = append(t.ids, id)
-	return []sbom.License{{ID: id, Name: name + " of " + owner, Text: clip(f.Text, mostLicenceText)}}
+	own := ownLicence(name, f.Text)
+	t.ids = append(t.ids, own.ID)
+	return []sbom.License{own}
 }
 
 // conclude gives the licence that all the files together mean, on what that
@@ -216,8 +216,8 @@ func oneFile(m *measurer, name string) (found, error) {
 		return found{}, fmt.Errorf("it is no regular file: scan folders as folders")
 	}
 	f, err := m.measure(strings.TrimPrefix(filepath.ToSlash(filepath.Clean(name)), "/"), file)
-	if err == nil && f.binary && mayBeProgram(m.head) {
-		f.program, err = readProgram(file)
+	if err == nil && f.program == nil && mayBeProgram(m.head) {
+		f.program, err = readProgram(file) // of before Go 1.18
 	}
 	return f, err
 }

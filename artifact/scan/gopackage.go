@@ -195,7 +195,7 @@ func (c *moduleCacheReader) facts(m *module) (moduleFacts, error) {
 		var t texts
 		switch {
 		case m.dir != "":
-			err = c.licenceFiles(os.DirFS(m.dir), ".", m.path, &t, &f)
+			err = c.licenceFiles(os.DirFS(m.dir), ".", &t, &f)
 		case f.zipSum != "":
 			err = c.zipped(zipName, m.path+"@"+m.version, &t, &f)
 		}
@@ -250,7 +250,7 @@ func (c *moduleCacheReader) origin(m *module) string {
 }
 
 // licenceFiles reads the licence files at a module's root.
-func (c *moduleCacheReader) licenceFiles(fsys fs.FS, dir, owner string, t *texts, f *moduleFacts) error {
+func (c *moduleCacheReader) licenceFiles(fsys fs.FS, dir string, t *texts, f *moduleFacts) error {
 	entries, err := fs.ReadDir(fsys, dir)
 	if err != nil {
 		return err
@@ -272,7 +272,7 @@ func (c *moduleCacheReader) licenceFiles(fsys fs.FS, dir, owner string, t *texts
 			return err
 		}
 		t.add(e.Name(), finding)
-		f.refs = addLicences(addLicences(f.refs, finding.Refs), t.keep(owner, e.Name(), finding))
+		f.refs = addLicences(addLicences(f.refs, finding.Refs), t.keep(e.Name(), finding))
 	}
 	return nil
 }
@@ -284,7 +284,7 @@ func (c *moduleCacheReader) zipped(name, root string, t *texts, f *moduleFacts) 
 		return err
 	}
 	defer z.Close()
-	return c.licenceFiles(z, root, root, t, f)
+	return c.licenceFiles(z, root, t, f)
 }
 
 // describe adds a module's needs to the document.

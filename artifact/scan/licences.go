@@ -42,6 +42,8 @@ type Licenses struct {
 
 	mutex sync.Mutex
 	cache map[[sha256.Size]byte]Finding
+	// copyrights are Debian's copyright files by their digests.
+	copyrights map[[sha256.Size]byte]copyrightFile
 }
 
 type sign struct {
@@ -81,7 +83,7 @@ func (f Finding) Expression() string {
 
 // NewLicenses prepares to recognize the licences that the library knows.
 func NewLicenses() (*Licenses, error) {
-	l := &Licenses{urls: map[string]string{}, cache: map[[sha256.Size]byte]Finding{}}
+	l := &Licenses{urls: map[string]string{}, cache: map[[sha256.Size]byte]Finding{}, copyrights: map[[sha256.Size]byte]copyrightFile{}}
 	number := map[string]int32{}
 	for _, builtin := range licensecheck.BuiltinLicenses() {
 		switch {
@@ -352,9 +354,12 @@ func (f *Finding) add(id string, text []byte) {
 	} else if id == "GPL-2.0-or-3.0" {
 		e = fixed("GPL-2.0-only OR GPL-3.0-only")
 	} else {
-		e = leaf(sbom.LicenseRef(id))
-		if !slices.Contains(f.IDs, e.License) {
-			f.Refs = append(f.Refs, sbom.License{ID: e.License, Name: id, Text: clip(string(text), mostLicenceText)})
+		own := sbom.License{ID: sbom.LicenseRef(id), Name: id, Text: id}
+		if len(text) > 0 {
+			own = ownLicence(id, string(text))
+		}
+		if e = leaf(own.ID); !slices.Contains(f.IDs, own.ID) {
+			f.Refs = append(f.Refs, own)
 		}
 	}
 	for _, found := range e.Licenses() {

@@ -191,7 +191,7 @@ func TestAgainstLibrary(t *testing.T) {
 		var want Finding
 		for _, m := range licensecheck.Scan(text).Match {
 			if !m.IsURL {
-				want.add(m.ID, nil)
+				want.add(m.ID, text[m.Start:m.End])
 			}
 		}
 		have, err := licences().Text(text)

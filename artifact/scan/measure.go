@@ -37,7 +37,7 @@ type found struct {
 }
 
 // measurer takes a file's sums and looks into it, reusing its memory. It serves
-// one goroutine.
+// one goroutine. It is an io.Writer for files that are read by somebody else.
 type measurer struct {
 	licenses *Licenses
 	sha1     hash.Hash
@@ -45,54 +45,69 @@ type measurer struct {
 	sha512   hash.Hash
 	head     []byte
 	block    []byte
+	programs programFinder
+	name     string
+	size     int64
 }
 
 func newMeasurer(l *Licenses) *measurer {
 	return &measurer{licenses: l, sha1: sha1.New(), sha256: sha256.New(), sha512: sha512.New(), block: make([]byte, 64<<10)}
 }
 
-// measure reads a file once, to its end.
-func (m *measurer) measure(name string, r io.Reader) (found, error) {
+// begin starts on another file, whose content is then written to the measurer.
+func (m *measurer) begin(name string) *measurer {
 	m.sha1.Reset()
 	m.sha256.Reset()
 	m.sha512.Reset()
 	m.head = m.head[:0]
-	f := found{path: name}
-	for {
-		n, err := r.Read(m.block)
-		b := m.block[:n]
-		f.size += int64(n)
-		m.sha1.Write(b) // a hash never fails
-		m.sha256.Write(b)
-		m.sha512.Write(b)
-		if room := keptSize - len(m.head); room > 0 {
-			m.head = append(m.head, b[:min(room, n)]...)
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return found{}, fmt.Errorf("reading %s: %w", name, err)
-		}
+	m.programs.reset()
+	m.name, m.size = name, 0
+	return m
+}
+
+// Write takes the file's next bytes. It never fails.
+func (m *measurer) Write(b []byte) (int, error) {
+	m.size += int64(len(b))
+	m.sha1.Write(b)
+	m.sha256.Write(b)
+	m.sha512.Write(b)
+	if room := keptSize - len(m.head); room > 0 {
+		m.head = append(m.head, b[:min(room, len(b))]...)
 	}
-	f.sums = []sbom.Checksum{
+	if mayBeProgram(m.head) {
+		m.programs.Write(b)
+	}
+	return len(b), nil
+}
+
+// end tells what was found in the file.
+func (m *measurer) end() (found, error) {
+	f := found{path: m.name, size: m.size, program: m.programs.program, binary: isBinary(m.head), sums: []sbom.Checksum{
 		{Algorithm: sbom.SHA1, Value: hex.EncodeToString(m.sha1.Sum(nil))},
 		{Algorithm: sbom.SHA256, Value: hex.EncodeToString(m.sha256.Sum(nil))},
 		{Algorithm: sbom.SHA512, Value: hex.EncodeToString(m.sha512.Sum(nil))},
-	}
-	f.binary = isBinary(m.head)
-	if m.licenses == nil || f.binary && !mayHoldText(name, m.head) {
+	}}
+	if m.licenses == nil || f.binary && !mayHoldText(m.name, m.head) {
 		return f, nil
 	}
 	look := m.licenses.Source
-	if isLicenceName(path.Base(name)) {
+	if isLicenceName(path.Base(m.name)) {
 		look = m.licenses.Text
 	}
 	var err error
 	if f.finding, err = look(m.head); err != nil {
-		return found{}, fmt.Errorf("%s: %w", name, err)
+		return found{}, fmt.Errorf("%s: %w", m.name, err)
 	}
 	return f, nil
+}
+
+// measure reads a file once, to its end.
+func (m *measurer) measure(name string, r io.Reader) (found, error) {
+	m.begin(name)
+	if _, err := io.CopyBuffer(m, struct{ io.Reader }{r}, m.block); err != nil {
+		return found{}, fmt.Errorf("reading %s: %w", name, err)
+	}
+	return m.end()
 }
 
 // mayHoldText reports whether a binary may hold a licence that is its own, as
@@ -175,8 +190,8 @@ func measureFile(m *measurer, root *os.Root, name string) (found, error) {
 	}
 	defer file.Close()
 	f, err := m.measure(name, file)
-	if err == nil && f.binary && mayBeProgram(m.head) {
-		f.program, err = readProgram(file)
+	if err == nil && f.program == nil && mayBeProgram(m.head) {
+		f.program, err = readProgram(file) // of before Go 1.18
 	}
 	return f, err
 }

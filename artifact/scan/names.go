@@ -34,7 +34,7 @@ var replaced = map[string]string{
 var otherNames = map[string]string{
 	"expat": "MIT", "mit/expat": "MIT", "mit-style": "MIT", "x11": "X11", "mit/x11": "MIT", "mit-x11": "MIT", "x": "X11",
 	"apache": "Apache-2.0", "asl-2.0": "Apache-2.0", "asl-1.1": "Apache-1.1", "asl-1.0": "Apache-1.0",
-	"apachev2": "Apache-2.0", "apache2": "Apache-2.0", "apache-2": "Apache-2.0", "apache-license-2.0": "Apache-2.0",
+	"apachev2": "Apache-2.0", "apache-2-llvm-exceptions": "Apache-2.0 WITH LLVM-exception", "apache-2.0-llvm": "Apache-2.0 WITH LLVM-exception", "apache2": "Apache-2.0", "apache-2": "Apache-2.0", "apache-license-2.0": "Apache-2.0",
 	"artistic": "Artistic-1.0-Perl", "artistic-1": "Artistic-1.0-Perl", "artistic-clarified": "ClArtistic",
 	"perl": "Artistic-1.0-Perl OR GPL-1.0-or-later", "same-as-perl": "Artistic-1.0-Perl OR GPL-1.0-or-later",
 	"bsd-2": "BSD-2-Clause", "bsd-3": "BSD-3-Clause", "bsd-4": "BSD-4-Clause", "2-clause-bsd": "BSD-2-Clause", "3-clause-bsd": "BSD-3-Clause",
@@ -62,12 +62,12 @@ var otherNames = map[string]string{
 // otherExceptions are exceptions by the words that distributions use; the
 // version of the licence decides between two of one name.
 var otherExceptions = map[string]string{
-	"autoconf": "Autoconf-exception-generic", "autoconf 2": "Autoconf-exception-2.0", "autoconf 3": "Autoconf-exception-3.0",
+	"autoconf": "Autoconf-exception-generic", "autoconf data 2": "Autoconf-exception-2.0", "autoconf data 3": "Autoconf-exception-3.0", "autoconf 2": "Autoconf-exception-2.0", "autoconf 3": "Autoconf-exception-3.0",
 	"libtool": "Libtool-exception", "bison": "Bison-exception-2.2", "classpath": "Classpath-exception-2.0", "font": "Font-exception-2.0",
 	"gcc 2": "GCC-exception-2.0", "gcc 3": "GCC-exception-3.1", "gcc runtime library 3": "GCC-exception-3.1", "gcc runtime 3": "GCC-exception-3.1",
-	"gcc 3.1 3": "GCC-exception-3.1", "gcc runtime library 3.1 3": "GCC-exception-3.1", "texinfo": "Texinfo-exception", "ocaml linking": "OCaml-LGPL-linking-exception", "ocaml-linking": "OCaml-LGPL-linking-exception",
+	"gcc 3.1 3": "GCC-exception-3.1", "gcc runtime library 3.1 3": "GCC-exception-3.1", "texinfo": "Texinfo-exception", "ocaml linking": "OCaml-LGPL-linking-exception",
 	"linux syscall": "Linux-syscall-note", "openjdk assembly": "OpenJDK-assembly-exception-1.0", "qt 1.1": "Qt-LGPL-exception-1.1", "llvm": "LLVM-exception",
-	"openvpn openssl": "openvpn-openssl-exception", "gnu javamail": "gnu-javamail-exception", "u-boot": "u-boot-exception-2.0", "ecos": "eCos-exception-2.0",
+	"openvpn openssl": "openvpn-openssl-exception", "gnu javamail": "gnu-javamail-exception", "u boot": "u-boot-exception-2.0", "ecos": "eCos-exception-2.0",
 }
 
 var (
@@ -170,8 +170,13 @@ func findException(licence, words string) (string, bool) {
 	}
 	words = strings.ToLower(spaces.ReplaceAllString(strings.TrimSpace(words), " "))
 	words = strings.TrimPrefix(words, "the ")
-	words = strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(words, "exceptions"), "exception"), " ")
-	words = strings.TrimSuffix(strings.TrimSuffix(words, "-"), " special")
+	for _, end := range []string{"exceptions", "exception", " special"} {
+		words = strings.TrimRight(strings.TrimSuffix(words, end), " -")
+	}
+	if id, ok := sbom.KnownException(words); ok {
+		return id, true
+	}
+	words = strings.ReplaceAll(words, "-", " ")
 	_, after, _ := strings.Cut(licence, "GPL-")
 	major, _, _ := strings.Cut(after, ".")
 	if id, ok := otherExceptions[words+" "+major]; ok {

@@ -103,7 +103,7 @@ func (p *program) describe(d *sbom.Document, file sbom.ID, name string) sbom.ID 
 	}
 	for _, dep := range p.info.Deps {
 		m := module{path: dep.Path, version: dep.Version, sum: dep.Sum}
-		if r := dep.Replace; r != nil && r.Version == "" {
+		if r := dep.Replace; r != nil && (r.Version == "" || r.Version == "(devel)") {
 			m.version, m.sum = "", "" // a folder of the machine that built it
 		} else if r != nil {
 			m.replaced, m.replacement = dep.Path+" "+dep.Version, true
