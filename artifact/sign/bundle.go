@@ -204,6 +204,9 @@ func FromDetached(signature, cert []byte) (Bundle, error) {
 	if err != nil {
 		raw = signature
 	}
+	if len(raw) == 0 {
+		return Bundle{}, errors.New("the signature is empty")
+	}
 	return assemble(material{signature: raw, certificate: cert})
 }
 

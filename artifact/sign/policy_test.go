@@ -353,7 +353,7 @@ func TestParseBundle(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, bad := range [][2][]byte{{nil, nil}, {make([]byte, maxKeyFile+1), nil}, {[]byte("aGk="), make([]byte, maxKeyFile+1)}} {
+	for _, bad := range [][2][]byte{{nil, nil}, {[]byte(" \n"), nil}, {make([]byte, maxKeyFile+1), nil}, {[]byte("aGk="), make([]byte, maxKeyFile+1)}} {
 		if _, err := FromDetached(bad[0], bad[1]); err == nil {
 			t.Errorf("a signature of %d bytes was read", len(bad[0]))
 		}
