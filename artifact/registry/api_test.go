@@ -96,7 +96,7 @@ func TestPathsThatAreNone(t *testing.T) {
 		t.Errorf("the root answers %s %v", text, h)
 	}
 	c.do(200, "GET", "/v2", "")
-	for _, path := range []string{"/", "/v1/", "/v2x/", "/v2/a", "/v2/a/b", "/v2/a/tags", "/v2/blobs/uploads/", "/v2/a/blobs", "/v2/_catalog/x"} {
+	for _, path := range []string{"/", "/v1/", "/v2x/", "/v2x/a/tags/list", "/v2/a", "/v2/a/b", "/v2/a/tags", "/v2/blobs/uploads/", "/v2/a/blobs", "/v2/_catalog/x"} {
 		c.refused(404, "NAME_UNKNOWN", "GET", path, "")
 	}
 	for _, name := range []string{"A", "a//b", "-a", "a-", "a..b", "a/../b", "a/_manifests", "a%00b", "a%2F..%2Fb", "_x", "a/.b", strings.Repeat("a", 231), "ä", "a,b", "a@b"} {

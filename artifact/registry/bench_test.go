@@ -43,6 +43,7 @@ func send(b *testing.B, c *http.Client, status int, method, url string, body []b
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
+	r.Header.Set("Accept", imageType)
 	answer, err := c.Do(r)
 	if err != nil {
 		b.Error(err)

@@ -57,12 +57,12 @@ func (g *Registry) collectUploads(ctx context.Context, old time.Time, done *Coll
 	})
 }
 
-// collectBlobs looks through the blobs by the first digits of their digests, so
-// that no listing takes long.
+// collectBlobs looks through the blobs shelf by shelf, so that no listing takes
+// long.
 func (g *Registry) collectBlobs(ctx context.Context, old time.Time, done *Collected) error {
 	for _, a := range []artifact.Algorithm{artifact.SHA256, artifact.SHA512} {
 		for first := range 256 {
-			if err := g.collectShelf(ctx, fmt.Sprintf("%s%s/%02x/", blobDir, a, first), old, done); err != nil {
+			if err := g.collectShelf(ctx, fmt.Sprintf("%s/%02x/", a, first), old, done); err != nil {
 				return err
 			}
 		}
@@ -70,44 +70,36 @@ func (g *Registry) collectBlobs(ctx context.Context, old time.Time, done *Collec
 	return nil
 }
 
-func (g *Registry) collectShelf(ctx context.Context, prefix string, old time.Time, done *Collected) error {
-	unused := map[artifact.Digest]*blob.ListObject{}
-	linked := map[artifact.Digest]bool{}
-	err := g.store.list(ctx, prefix, "", func(key string, o *blob.ListObject) error {
-		// blobs/ALGORITHM/FIRST/DIGITS/content or …/repos/NAME@
-		words := strings.Split(key, "/")
-		if unfinished.MatchString(key) || len(words) < 5 {
-			return g.collectFile(ctx, key, o, old, done)
+func (g *Registry) collectShelf(ctx context.Context, shelf string, old time.Time, done *Collected) error {
+	algorithm, _, _ := strings.Cut(shelf, "/")
+	linked := map[string]bool{} // by hex digits
+	err := g.store.list(ctx, linkDir+shelf, "", func(key string, o *blob.ListObject) error {
+		if _, ok := linkedRepo(key); ok {
+			sum, _, _ := strings.Cut(strings.TrimPrefix(key, linkDir+shelf), "/")
+			linked[sum] = true
+			return nil
 		}
-		d, err := artifact.ParseDigest(words[1] + ":" + words[3])
-		if err != nil {
-			return nil // nothing of ours
-		}
-		switch {
-		case len(words) == 6:
-			linked[d] = true
-		case words[4] == contentKey && !o.ModTime.After(old):
-			unused[d] = o
-		}
-		return nil
+		return g.collectFile(ctx, key, o, old, done)
 	})
 	if err != nil {
 		return err
 	}
-	for d, o := range unused {
-		if linked[d] {
-			continue
+	return g.store.list(ctx, blobDir+shelf, "", func(key string, o *blob.ListObject) error {
+		sum := strings.TrimPrefix(key, blobDir+shelf)
+		d, err := artifact.ParseDigest(algorithm + ":" + sum)
+		if err != nil {
+			return g.collectFile(ctx, key, o, old, done)
+		}
+		if linked[sum] || o.ModTime.After(old) {
+			return nil
 		}
 		removed, err := g.collectBlob(ctx, d)
-		if err != nil {
-			return err
-		}
 		if removed {
 			done.Blobs++
 			done.Bytes += o.Size
 		}
-	}
-	return nil
+		return err
+	})
 }
 
 // collectBlob removes content, unless a repository has come to have it.

@@ -38,7 +38,7 @@ func TestCollect(t *testing.T) {
 	h, _ := c.do(202, "POST", "/v2/a/b/blobs/uploads/", "")
 	up := h.Get("Location")
 	c.do(202, "PATCH", up, "abandoned")
-	half := filepath.Join(dir, "registry", "blobs", "sha256", "00", strings.Repeat("0", 64), "content.18abcdef01234567.tmp")
+	half := filepath.Join(dir, "registry", "blobs", "sha256", "00", strings.Repeat("0", 64)+".18abcdef01234567.tmp")
 	if err := os.MkdirAll(filepath.Dir(half), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -15,12 +15,12 @@
 //
 // The layout, below Options.Prefix:
 //
-//	blobs/sha256/9f/9f86…/content        the bytes, once however many repositories have them
-//	blobs/sha256/9f/9f86…/repos/a,b@     repository a/b has them; holds their size
-//	repositories/a/b/_manifests/sha256/… the media type, a line feed, the manifest's bytes
-//	repositories/a/b/_referrers/sha256/SUBJECT/sha256/…  a descriptor, as listed
-//	repositories/a/b/_tags/v1@           the digest the tag stands for
-//	uploads/ID.session, uploads/ID.0 …   an upload that goes on, and its chunks
+//	blobs/sha256/9f/9f86…       the bytes, once however many repositories have them
+//	links/sha256/9f/9f86…/a,b@  repository a/b has them; holds their size
+//	repositories/a/b/_manifests/sha256-…  the media type, a line feed, the manifest's bytes
+//	repositories/a/b/_referrers/sha256-SUBJECT/sha256-…  a descriptor, as listed
+//	repositories/a/b/_tags/v1@  the digest the tag stands for
+//	uploads/ID.session, uploads/ID.0 …  an upload that goes on, and its chunks
 //
 // Digests are sha256 or sha512. Links are filed by digest, so that a blob can
 // be mounted from any repository its asker may read, and so that what no

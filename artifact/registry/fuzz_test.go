@@ -12,7 +12,7 @@ import (
 )
 
 func FuzzParsePath(f *testing.F) {
-	for _, s := range []string{"/v2/", "/v2/a/b/blobs/uploads/", "/v2/a/blobs/uploads/ID", "/v2/a/manifests/v1", "/v2/blobs/uploads/tags/list", "/v2/a/../manifests/x", "/v2//", "/v2"} {
+	for _, s := range []string{"/v2/", "/v2/a/b/blobs/uploads/", "/v2/a/blobs/uploads/ID", "/v2/a/manifests/v1", "/v2/blobs/uploads/tags/list", "/v2/a/../manifests/x", "/v2//", "/v2", "/v20/blobs/x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -169,7 +169,7 @@ func (c *call) keepManifest(d artifact.Digest, m *manifest, text []byte, tags []
 		if err != nil {
 			return err
 		}
-		if err := s.write(ctx, referrersOf(repo, m.Subject.Digest)+digestPath(d), entry); err != nil {
+		if err := s.write(ctx, referrersOf(repo, m.Subject.Digest)+word(d), entry); err != nil {
 			return err
 		}
 	}
@@ -248,7 +248,7 @@ func (c *call) deleteManifest() error {
 		return err
 	}
 	if m, err := parseManifest(have.mediaType, have.body); err == nil && m.Subject != nil {
-		if err := s.remove(ctx, referrersOf(repo, m.Subject.Digest)+digestPath(d)); err != nil {
+		if err := s.remove(ctx, referrersOf(repo, m.Subject.Digest)+word(d)); err != nil {
 			return err
 		}
 	} else if err != nil {

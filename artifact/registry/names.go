@@ -71,7 +71,7 @@ type target struct {
 // repository may contain the words that follow it.
 func parsePath(path string) target {
 	rest, ok := strings.CutPrefix(path, "/v2")
-	if !ok {
+	if !ok || rest != "" && rest[0] != '/' {
 		return target{}
 	}
 	switch rest {

@@ -152,21 +152,22 @@ func (s store) listOnce(ctx context.Context, objects *blob.ListIterator, seen ma
 const mark = "@"
 
 const (
-	blobDir    = "blobs/"
-	repoDir    = "repositories/"
-	uploadDir  = "uploads/"
-	contentKey = "content"
+	blobDir   = "blobs/"
+	linkDir   = "links/"
+	repoDir   = "repositories/"
+	uploadDir = "uploads/"
 )
 
-func digestPath(d artifact.Digest) string { return string(d.Algorithm()) + "/" + d.Hex() }
+// shelf is where digests with the same first two digits are, so that no folder
+// has too many of them.
+func shelf(d artifact.Digest) string { return string(d.Algorithm()) + "/" + d.Hex()[:2] + "/" }
 
-func blobPath(d artifact.Digest) string {
-	return blobDir + string(d.Algorithm()) + "/" + d.Hex()[:2] + "/" + d.Hex() + "/"
-}
+func contentOf(d artifact.Digest) string { return blobDir + shelf(d) + d.Hex() }
 
-func contentOf(d artifact.Digest) string { return blobPath(d) + contentKey }
+func linksOf(d artifact.Digest) string { return linkDir + shelf(d) + d.Hex() + "/" }
 
-func linksOf(d artifact.Digest) string { return blobPath(d) + "repos/" }
+// word is a digest as one part of a key.
+func word(d artifact.Digest) string { return string(d.Algorithm()) + "-" + d.Hex() }
 
 // linkOf marks that a repository has a blob. A comma is in no name.
 func linkOf(repo string, d artifact.Digest) string {
@@ -182,23 +183,20 @@ func linkedRepo(key string) (string, bool) {
 
 func manifestsOf(repo string) string { return repoDir + repo + "/_manifests/" }
 
-func manifestKey(repo string, d artifact.Digest) string { return manifestsOf(repo) + digestPath(d) }
+func manifestKey(repo string, d artifact.Digest) string { return manifestsOf(repo) + word(d) }
 
 func referrersOf(repo string, subject artifact.Digest) string {
-	return repoDir + repo + "/_referrers/" + digestPath(subject) + "/"
+	return repoDir + repo + "/_referrers/" + word(subject) + "/"
 }
 
 func tagsOf(repo string) string { return repoDir + repo + "/_tags/" }
 
 func tagKey(repo, tag string) string { return tagsOf(repo) + tag + mark }
 
-// digestAt reads the digest from the last two words of a key.
+// digestAt reads the digest from the last word of a key.
 func digestAt(key string) (artifact.Digest, bool) {
-	words := strings.Split(key, "/")
-	if len(words) < 2 {
-		return "", false
-	}
-	d, err := artifact.ParseDigest(words[len(words)-2] + ":" + words[len(words)-1])
+	algorithm, sum, _ := strings.Cut(key[strings.LastIndex(key, "/")+1:], "-")
+	d, err := artifact.ParseDigest(algorithm + ":" + sum)
 	return d, err == nil
 }
 
