@@ -103,8 +103,7 @@ func (o Options) tree(d *sbom.Document, name string, list []found) sbom.Package 
 			d.Licenses = addLicences(d.Licenses, licences.keep(f.path, f.finding))
 		}
 		if f.program != nil {
-			file := sbom.FileID(p.ID, f.path)
-			f.program.describe(d, file, path.Base(f.path))
+			d.Relate(p.ID, sbom.Contains, f.program.describe(d, sbom.FileID(p.ID, f.path), path.Base(f.path)))
 		}
 	}
 	for id := range seen {
