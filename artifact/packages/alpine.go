@@ -181,7 +181,7 @@ func parseAPKRecords(text string) (map[string]string, error) {
 				version = value
 			}
 		}
-		if !claimedName.MatchString(name) || !claimedVersion.MatchString(version) {
+		if !claimedName.MatchString(name) || !claimedVersion.MatchString(version) || strings.Contains(version, ":") {
 			return nil, fmt.Errorf("a package has the name %.80q and the version %.80q", name, version)
 		}
 		records[name+"-"+version+".apk"] = strings.Trim(part, "\n") + "\n"

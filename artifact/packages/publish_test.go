@@ -2,6 +2,7 @@ package packages
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -343,7 +344,7 @@ func TestCutShort(t *testing.T) {
 func visible(t *testing.T, b *blob.Bucket, format artifact.PackageFormat, mustBeNew bool) {
 	t.Helper()
 	p := publication(t)
-	s := &shelf{bucket: b, p: p, report: &Report{}}
+	s := &shelf{bucket: b, p: p, report: &Report{}, apk: []*rsa.PublicKey{&p.Signers.APK.key.PublicKey}}
 	var names []string
 	switch format {
 	case artifact.Deb:

@@ -122,7 +122,7 @@ func (p *File) check() error {
 	switch {
 	case !claimedName.MatchString(p.Package):
 		return fmt.Errorf("it calls itself %q, which is no package's name", p.Package)
-	case !claimedVersion.MatchString(p.Version):
+	case !claimedVersion.MatchString(p.Version) || p.Format == artifact.APK && strings.Contains(p.Version, ":"): // apk has no epochs
 		return fmt.Errorf("%s says that its version is %q, which is none", p.Package, p.Version)
 	case !claimedArch.MatchString(p.Arch):
 		return fmt.Errorf("%s says that it is for %q, which is no architecture", p.Package, p.Arch)

@@ -417,3 +417,22 @@ func FuzzAPKRecords(f *testing.F) {
 		}
 	})
 }
+
+func FuzzYumDocument(f *testing.F) {
+	f.Add([]byte(`<metadata xmlns:rpm="x"><package type="rpm"><checksum pkgid="YES">` + strings.Repeat("0", 64) + `</checksum><location href="a.rpm"/></package></metadata>`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		zipped, err := gzipped(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		into := map[string]yumPackage{}
+		if err := readYumDocument("primary", zipped, into); err != nil {
+			return
+		}
+		for id, p := range into {
+			if len(id) != 64 || !strings.HasPrefix(p.parts["primary"], "<") || !strings.HasSuffix(p.parts["primary"], ">") {
+				t.Fatalf("%q: %q", id, p.parts)
+			}
+		}
+	})
+}
