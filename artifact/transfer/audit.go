@@ -346,7 +346,16 @@ func (a *auditor) signatures(ctx context.Context, repo *repository, repository s
 		if err != nil {
 			return err
 		}
-		if slices.ContainsFunc(referrers, signature) {
+		signed := false
+		for _, r := range referrers {
+			if signed, err = signature(ctx, repo, r); err != nil {
+				return err
+			}
+			if signed {
+				break
+			}
+		}
+		if signed {
 			continue
 		}
 		a.find(Finding{Kind: NotSigned, Repository: repository, Digest: d, Why: fmt.Sprintf("%s has no signature", d)})
@@ -354,11 +363,37 @@ func (a *auditor) signatures(ctx context.Context, repo *repository, repository s
 	return nil
 }
 
-// signature reports a referrer that may vouch for an image: a bundle, or what
-// cosign and notation attach.
-func signature(d descriptor) bool {
-	return strings.HasPrefix(d.ArtifactType, "application/vnd.dev.sigstore.bundle") || d.ArtifactType == "application/vnd.dev.cosign.artifact.sig.v1+json" ||
-		d.ArtifactType == "application/vnd.cncf.notary.signature"
+// Predicates of bundles: a bundle is a signature if it says this, or nothing.
+const (
+	bundlePredicate    = "dev.sigstore.bundle.predicateType"
+	signaturePredicate = "https://sigstore.dev/cosign/sign/v1"
+)
+
+// signature reports a referrer that vouches for an image as a whole, as cosign
+// and notation attach it. Not every registry tells in its list what a referrer
+// is; then the referrer is read.
+func signature(ctx context.Context, repo *repository, d descriptor) (bool, error) {
+	if d.ArtifactType == "" || d.ArtifactType == "application/vnd.oci.empty.v1+json" || d.Annotations == nil {
+		m, err := repo.manifest(ctx, string(d.Digest))
+		if missing(err) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		d.ArtifactType, d.Annotations = m.refs.ArtifactType, m.refs.Annotations
+		if d.ArtifactType == "" && len(m.refs.Layers) > 0 {
+			d.ArtifactType = m.refs.Layers[0].MediaType
+		}
+	}
+	switch {
+	case strings.HasPrefix(d.ArtifactType, "application/vnd.dev.sigstore.bundle"):
+		says := d.Annotations[bundlePredicate]
+		return says == "" || says == signaturePredicate, nil
+	case d.ArtifactType == "application/vnd.dev.cosign.artifact.sig.v1+json", d.ArtifactType == "application/vnd.cncf.notary.signature":
+		return true, nil
+	}
+	return false, nil
 }
 
 func sortedKeys[K ~string, V any](m map[K]V) []K {

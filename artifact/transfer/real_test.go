@@ -224,6 +224,66 @@ func reads(t *testing.T, s *shop, repo string, want artifactDigest) {
 	}
 }
 
+// TestContainerd has containerd fetch all of what was promoted.
+func TestContainerd(t *testing.T) {
+	t.Parallel()
+	daemon, ctr := program(t, "containerd"), program(t, "ctr")
+	source, target := newShop(t), dockerRegistry(t)
+	a := source.pushImage(t, "s/app", "amd64", [][]byte{random("a", 1000)})
+	b := source.pushImage(t, "s/app", "arm64", [][]byte{random("b", 1000)})
+	index := source.pushIndex(t, "s/app", []artifactDigest{a, b}, "v1")
+	if _, r := runs(t, Options{}, with(from(source.host+"/s", target.host+"/p"), "app", index, "v1")); r.Done != 1 {
+		t.Fatal(complaints(r))
+	}
+	folder := t.TempDir()
+	socket := filepath.Join(folder, "socket")
+	config := filepath.Join(folder, "config.toml")
+	text := "version = 2\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\", \"io.containerd.snapshotter.v1.btrfs\", \"io.containerd.snapshotter.v1.zfs\", \"io.containerd.snapshotter.v1.devmapper\"]\n" +
+		"root = \"" + folder + "/root\"\nstate = \"" + folder + "/state\"\n[grpc]\n  address = \"" + socket + "\"\n[ttrpc]\n  address = \"" + socket + ".ttrpc\"\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() != 0 {
+		t.Skip("skipped: containerd has to be started by root")
+	}
+	cmd := exec.Command(daemon, "--config", config, "--log-level", "error")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait() // it says that it was told to stop
+	})
+	client := func(args ...string) (string, error) {
+		out, err := exec.CommandContext(t.Context(), ctr, append([]string{"--address", socket, "--connect-timeout", "1s"}, args...)...).CombinedOutput()
+		return string(out), err
+	}
+	ready := time.NewTicker(50 * time.Millisecond)
+	defer ready.Stop()
+	for n := 0; ; n++ {
+		if said, err := client("version"); err == nil {
+			break
+		} else if n == 200 {
+			t.Fatalf("containerd does not answer: %s", said)
+		}
+		<-ready.C
+	}
+	if said, err := client("content", "fetch", "--plain-http", "--all-platforms", target.host+"/p/app:v1"); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	said, err := client("content", "ls", "-q")
+	if err != nil {
+		t.Fatal(said)
+	}
+	for _, d := range []artifactDigest{index, a, b, digestOf(random("a", 1000)), digestOf(random("b", 1000))} {
+		if !strings.Contains(said, string(d)) {
+			t.Errorf("containerd does not have %s", d)
+		}
+	}
+}
+
 // TestLoggingIn promotes from and to registries that want credentials: Basic,
 // and tokens for each repository.
 func TestLoggingIn(t *testing.T) {
