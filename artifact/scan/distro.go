@@ -13,7 +13,7 @@ import (
 
 // distro is what /etc/os-release says (os-release(5)).
 type distro struct {
-	id, version, name, home string
+	id, version, name, home, cpe string
 }
 
 // parseOSRelease reads KEY=value lines; values may be quoted as in a shell.
@@ -38,6 +38,8 @@ func parseOSRelease(text []byte) distro {
 			d.name = value
 		case "PRETTY_NAME":
 			pretty = value
+		case "CPE_NAME":
+			d.cpe = value
 		case "HOME_URL":
 			d.home = value
 		}
@@ -52,6 +54,14 @@ func (d distro) slug() string {
 		return d.id
 	}
 	return d.id + "-" + d.version
+}
+
+// cpes is the distribution's name in lists of vulnerabilities, if it tells one.
+func (d distro) cpes() []string {
+	if !strings.HasPrefix(d.cpe, "cpe:") || strings.ContainsAny(d.cpe, " \t") {
+		return nil
+	}
+	return []string{d.cpe}
 }
 
 // supplier is who makes the distribution.

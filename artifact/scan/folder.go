@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,8 +62,18 @@ func folder(ctx context.Context, dir string, o Options) (sbom.Document, error) {
 		}
 	}
 	d := o.begin(name)
+	commit, err := headCommit(root)
+	if err != nil {
+		return sbom.Document{}, err
+	}
+	if o.Version == "" {
+		o.Version = commit // what else tells this state of the folder from others
+	}
 	p := o.tree(&d, name, list)
 	p.Purpose = sbom.SourceCode
+	if commit != "" {
+		p.Source = "git checkout of commit " + commit
+	}
 	if !o.NoGoModules {
 		if err := goModules(ctx, dir, names, o, &p, &d); err != nil {
 			return sbom.Document{}, err
@@ -93,7 +102,8 @@ func (o Options) tree(d *sbom.Document, name string, list []found) sbom.Package 
 	licences := texts{}
 	seen := map[string]bool{}
 	for _, f := range list {
-		d.Relate(p.ID, sbom.Contains, d.AddFile(f.file(p.ID)))
+		file := f.file(p.ID)
+		d.Relate(p.ID, sbom.Contains, d.AddFile(file))
 		for _, id := range f.finding.IDs {
 			seen[id] = true
 		}
@@ -103,7 +113,7 @@ func (o Options) tree(d *sbom.Document, name string, list []found) sbom.Package 
 			d.Licenses = addLicences(d.Licenses, licences.keep(f.path, f.finding))
 		}
 		if f.program != nil {
-			d.Relate(p.ID, sbom.Contains, f.program.describe(d, sbom.FileID(p.ID, f.path), path.Base(f.path)))
+			d.Relate(p.ID, sbom.Contains, f.program.describe(d, file))
 		}
 	}
 	for id := range seen {
@@ -190,11 +200,11 @@ func Files(ctx context.Context, names []string, o Options) (sbom.Document, error
 		if err != nil {
 			return sbom.Document{}, failed(name, err)
 		}
-		id := d.AddFile(f.file(sbom.PackageID("", "", "")))
-		d.Relate(sbom.DocumentID, sbom.Describes, id)
+		file := f.file(sbom.PackageID("", "", ""))
+		d.Relate(sbom.DocumentID, sbom.Describes, d.AddFile(file))
 		d.Licenses = addLicences(d.Licenses, f.finding.Refs)
 		if f.program != nil {
-			f.program.describe(&d, id, path.Base(f.path))
+			f.program.describe(&d, file)
 		}
 	}
 	return d, nil

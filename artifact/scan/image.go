@@ -136,7 +136,7 @@ func (c container) describe(ctx context.Context, title string, o Options, d *sbo
 	p := sbom.Package{
 		ID:   sbom.PackageID("image", title, version, platformName(c.platform), c.identity()),
 		Name: title, Version: version, Purpose: sbom.Container, Supplier: o.Supplier, Download: o.Download,
-		Comment: "Platform " + platformName(c.platform) + ".",
+		Comment: "Platform " + platformName(c.platform) + ".", FilesAnalyzed: o.ImageFiles,
 	}
 	if hex, ok := strings.CutPrefix(c.digest, "sha256:"); ok {
 		p.Checksums = []sbom.Checksum{{Algorithm: sbom.SHA256, Value: hex}}
@@ -220,7 +220,8 @@ func (v *imageView) describe(o Options) error {
 	if v.distro.id != "" {
 		d.Relate(v.image, sbom.Contains, d.Add(sbom.Package{
 			ID: sbom.PackageID("os", v.distro.id, v.distro.version), Name: v.distro.id, Version: v.distro.version, Purpose: sbom.OperatingSystem,
-			Supplier: v.distro.supplier(), Homepage: v.distro.home, Source: "os-release of the image",
+			Supplier: v.distro.supplier(), Homepage: v.distro.home, Source: "os-release of the image", CPEs: v.distro.cpes(),
+			PURL: packageurl.NewPackageURL(packageurl.TypeGeneric, "", v.distro.id, v.distro.version, nil, "").ToString(),
 		}))
 	}
 	list, err := v.packages()
@@ -239,11 +240,14 @@ func (v *imageView) describe(o Options) error {
 		if f == nil || f.program == nil && !o.ImageFiles {
 			continue
 		}
-		id := d.AddFile(f.file(v.image))
+		file := f.file(v.image)
+		d.AddFile(file)
 		d.Licenses = addLicences(d.Licenses, f.finding.Refs)
-		d.Relate(v.image, sbom.Contains, id)
+		if o.ImageFiles {
+			d.Relate(v.image, sbom.Contains, file.ID)
+		}
 		if f.program != nil {
-			d.Relate(v.image, sbom.Contains, f.program.describe(d, id, path.Base(name)))
+			d.Relate(v.image, sbom.Contains, f.program.describe(d, file))
 		}
 	}
 	return nil

@@ -71,14 +71,16 @@ func Program(ctx context.Context, file string, o Options) (sbom.Document, error)
 	}
 	d := o.begin(name)
 	f.path = path.Base(f.path)
-	id := d.AddFile(f.file(sbom.PackageID("", name, o.Version)))
-	d.Relate(sbom.DocumentID, sbom.Describes, f.program.describe(&d, id, name))
+	itself := f.file(sbom.PackageID("", name, o.Version))
+	d.AddFile(itself)
+	d.Relate(sbom.DocumentID, sbom.Describes, f.program.describe(&d, itself))
 	return d, nil
 }
 
 // describe adds the packages of a program to the document, relates its file to
 // them, and returns the id of the program's own package.
-func (p *program) describe(d *sbom.Document, file sbom.ID, name string) sbom.ID {
+func (p *program) describe(d *sbom.Document, file sbom.File) sbom.ID {
+	name := path.Base(file.Name)
 	main := p.info.Main
 	if main.Path == "" {
 		main.Path = p.info.Path // built outside a module
@@ -89,14 +91,15 @@ func (p *program) describe(d *sbom.Document, file sbom.ID, name string) sbom.ID 
 	version, commit := p.version()
 	own := goPackage(module{path: main.Path, version: version, sum: main.Sum})
 	own.ID = sbom.PackageID("gobinary", main.Path, version, name)
-	own.Purpose = sbom.Application
+	own.Purpose, own.FileName, own.Checksums, own.FilesAnalyzed = sbom.Application, name, file.Checksums, true
+	own.FromFiles = []string{sbom.None}
 	own.Source = "Go build information of " + name
 	own.Comment = p.settings()
 	if commit != "" && own.Download == "" {
 		own.Comment += "\nBuilt of commit " + commit + "."
 	}
 	d.Add(own)
-	d.Relate(own.ID, sbom.Contains, file)
+	d.Relate(own.ID, sbom.Contains, file.ID)
 	std := standardLibrary(p.info.GoVersion)
 	if std.Name != "" {
 		d.Relate(own.ID, sbom.DependsOn, d.Add(std))

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 )
 
 // mostIgnoreText bounds a file of patterns.
@@ -84,4 +87,41 @@ func readSmall(name string) (string, error) {
 	}
 	text, err := os.ReadFile(name)
 	return string(text), err
+}
+
+var commitHash = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// headCommit reads from git's own files which commit is checked out; empty if the
+// folder is no checkout or has no commit yet. What is not committed is not told.
+func headCommit(root *os.Root) (string, error) {
+	read := func(name string) (string, error) {
+		f, err := root.Open(name)
+		if err != nil {
+			return "", nil // no checkout, or a worktree whose files are elsewhere
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, mostIgnoreText))
+		if errors.Is(err, syscall.EISDIR) {
+			return "", nil
+		}
+		return strings.TrimSpace(string(text)), err
+	}
+	head, err := read(".git/HEAD")
+	if err != nil || commitHash.MatchString(head) {
+		return head, err
+	}
+	ref, ok := strings.CutPrefix(head, "ref: ")
+	if !ok || !filepath.IsLocal(ref) {
+		return "", nil
+	}
+	if loose, err := read(path.Join(".git", ref)); err != nil || commitHash.MatchString(loose) {
+		return loose, err
+	}
+	packed, err := read(".git/packed-refs")
+	for line := range strings.Lines(packed) {
+		if hash, name, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == ref && commitHash.MatchString(hash) {
+			return hash, err
+		}
+	}
+	return "", err
 }
