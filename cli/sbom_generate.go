@@ -26,6 +26,7 @@ type generateFlags struct {
 	config, name, version, namespace, supplier, license, comment, created string
 	licenseSet, statement                                                 string
 	authors, external                                                     []string
+	noImagePackages                                                       bool
 	options                                                               scan.Options
 }
 
@@ -42,13 +43,18 @@ needs; what git ignores is left out. Of images, the layers, the packages of the 
 built are described, of programs the modules they were built of.
 
 The same input gives the same document, byte for byte, if it is dated the same: by --created or SOURCE_DATE_EPOCH.`,
-		Example: `  seaworthy sbom generate . --name halyard --supplier "Organization: Example" --output halyard.spdx.json`,
-		RunE:    func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args) },
+		Example: `  seaworthy sbom generate . --name halyard --supplier "Organization: Example" --output halyard.spdx.json
+  seaworthy sbom generate --image registry.example.org/halyard:v1.2.0 --format cyclonedx-json
+  seaworthy sbom generate --archive dist/halyard_1.2.0_linux_amd64.tar.gz --output halyard.spdx`,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args) },
 	}
 	f.add(c)
 	fl := c.Flags()
 	fl.StringSliceVarP(&f.folders, "dir", "d", nil, "`folder` to describe; repeat it for more, as all of these")
 	fl.StringSliceVarP(&f.files, "file", "f", nil, "`file` to describe; the name may hold * and ?")
+	fl.StringSliceVar(&f.archives, "archive", nil, "`archive` to describe: tar, also compressed, or zip")
+	fl.StringSliceVarP(&f.images, "image", "i", nil, "image in a registry, by its `reference`")
+	fl.StringSliceVar(&f.imageArchives, "image-archive", nil, "image in a `file` or folder: as docker and skopeo save it, or an OCI layout")
 	fl.StringSliceVar(&f.programs, "program", nil, "`file` that Go built, to be described by what it was built of")
 	fl.StringVarP(&f.config, "config", "c", "", "YAML `file` that lists what to describe, as bom has it")
 	fl.StringVar(&f.name, "name", "", "`name` of the document, and of what it describes if that is one thing")
@@ -68,6 +74,8 @@ The same input gives the same document, byte for byte, if it is dated the same: 
 	fl.BoolVar(&f.options.NoGoModules, "no-go-modules", false, "do not look for Go modules")
 	fl.BoolVar(&f.options.NoTransitive, "no-transitive", false, "only Go modules that the folder's own code names")
 	fl.BoolVar(&f.options.NoLicenses, "no-licenses", false, "do not search texts for licences")
+	fl.BoolVar(&f.options.ImageFiles, "image-files", false, "list every file of an image")
+	fl.BoolVar(&f.noImagePackages, "no-image-packages", false, "only the layers of an image, not what is in them")
 	return c
 }
 
@@ -191,10 +199,31 @@ func (f *generateFlags) scan(ctx context.Context, src source) (sbom.Document, er
 			o.Version = describeFolder(ctx, src.path)
 		}
 		return scan.Folder(ctx, src.path, o)
+	case sourceArchive:
+		return scan.Archive(ctx, src.path, o)
+	case sourceImage, sourceImageArchive:
+		d, err := scan.Image(ctx, src.path, o)
+		if f.noImagePackages {
+			layersOnly(&d)
+		}
+		return d, err
 	case sourceProgram:
 		return scan.Program(ctx, src.path, o)
 	}
 	return scan.Files(ctx, []string{src.path}, o)
+}
+
+// layersOnly leaves images and their layers in a document.
+func layersOnly(d *sbom.Document) {
+	d.Files = nil
+	d.Packages = slices.DeleteFunc(d.Packages, func(p sbom.Package) bool {
+		return p.Purpose != sbom.Container && p.Purpose != sbom.OtherPurpose
+	})
+	kept := map[sbom.ID]bool{sbom.DocumentID: true}
+	for _, p := range d.Packages {
+		kept[p.ID] = true
+	}
+	d.Relationships = slices.DeleteFunc(d.Relationships, func(r sbom.Relationship) bool { return !kept[r.From] || !kept[r.To] })
 }
 
 // describeFolder asks git which version a folder holds; empty if it cannot tell.

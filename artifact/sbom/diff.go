@@ -135,14 +135,16 @@ func (d *Difference) fields(b, a compared) {
 		change("purl", b.PURL, a.PURL) // else it differs by the version
 	}
 	common := false
-	for _, sum := range b.sums {
-		if other := Sum(a.sums, sum.Algorithm); other != "" {
-			common = true
-			if other != sum.Value {
-				prefix := strings.ToLower(string(sum.Algorithm)) + ":"
-				change("checksum", prefix+sum.Value, prefix+other)
-				return
-			}
+	for _, algorithm := range []ChecksumAlgorithm{SHA256, SHA512, "SHA384", SHA1, MD5} {
+		was, is := Sum(b.sums, algorithm), Sum(a.sums, algorithm)
+		if was == "" || is == "" {
+			continue
+		}
+		common = true
+		if was != is {
+			prefix := strings.ToLower(string(algorithm)) + ":"
+			change("checksum", prefix+was, prefix+is)
+			return
 		}
 	}
 	if !common {
