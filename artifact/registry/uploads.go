@@ -285,10 +285,13 @@ func (c *call) finishUpload() error {
 	return c.blobCreated(d)
 }
 
+// maxCopy is the size up to which object stores copy an object by themselves.
+const maxCopy = 4 << 30
+
 // keepChunk makes a blob of an upload's only chunk without reading it again. It
 // was hashed when it came. False if that cannot be done.
 func (c *call) keepChunk(u *upload, d artifact.Digest, complete bool) (bool, error) {
-	if !complete || len(u.Chunks) != 1 || u.Chunks[0].Digest != d {
+	if !complete || len(u.Chunks) != 1 || u.Chunks[0].Digest != d || u.Chunks[0].Size > maxCopy {
 		return false, nil
 	}
 	ctx := c.r.Context()
