@@ -22,6 +22,7 @@ func kpromoAliases() []alias {
 				return append([]string{"promote", "manifest", "validate"}, args...), nil
 			}
 		}},
+		{words: []string{"kpromo", "gh"}, short: "mirror GitHub releases to a bucket", declare: declareGH2GCS},
 		{words: []string{"kpromo", "sigcheck"}, short: "find published images without a signature", declare: declareSigcheck},
 		{words: []string{"kpromo", "version"}, short: "print the version", declare: func(*pflag.FlagSet) translation {
 			return func([]string) ([]string, error) { return []string{"version"}, nil }

@@ -9,6 +9,6 @@ func newPromote(s Streams) *cobra.Command {
 		Long: `Promotes what was built: from staging registries and buckets to those that users read, by digest, as reviewed
 manifests say. docs/promotion.md walks through it.`,
 	}
-	c.AddCommand(newPromotePR(s), newPromotePlan(s), newPromoteRun(s), newPromoteAudit(s), newPromoteFiles(s), newPromoteManifest(s))
+	c.AddCommand(newPromotePR(s), newPromotePlan(s), newPromoteManifest(s), newPromoteRun(s), newPromoteAudit(s), newPromoteFiles(s))
 	return c
 }

@@ -356,7 +356,7 @@ func (osFiles) Open(name string) (fs.File, error) { return os.Open(name) }
 func validate(args []string) (string, []strict.Problem) {
 	if len(args) == 2 {
 		m, problems := promote.ReadFilePair(osFiles{}, args[0], args[1], "")
-		return count(len(m.Files), "file is", "files are") + " well described.", problems
+		return "All is well: " + count(len(m.Files), "file", "files") + ".", problems
 	}
 	folder, inside := manifestTree(args[0])
 	if isFolder(filepath.Join(folder, "filestores")) && inside == "." {
@@ -365,7 +365,7 @@ func validate(args []string) (string, []strict.Problem) {
 		for _, m := range manifests {
 			files += len(m.Files)
 		}
-		return fmt.Sprintf("%s of %s are well described.", count(files, "file", "files"), count(len(manifests), "project", "projects")), problems
+		return fmt.Sprintf("All is well: %s in %s.", count(files, "file", "files"), count(len(manifests), "project", "projects")), problems
 	}
 	shown := filepath.ToSlash(folder)
 	if shown == "." {
@@ -388,5 +388,5 @@ func validate(args []string) (string, []strict.Problem) {
 		}
 	}
 	c := plan.Counts
-	return fmt.Sprintf("%s of %s are well described.", count(c.Digests, "image", "images"), count(c.Manifests, "manifest", "manifests")), strict.Sort(problems)
+	return fmt.Sprintf("All is well: %s in %s.", count(c.Digests, "image", "images"), count(c.Manifests, "manifest", "manifests")), strict.Sort(problems)
 }

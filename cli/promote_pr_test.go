@@ -211,6 +211,7 @@ func TestKpromoLines(t *testing.T) {
 		{"kpromo run files --filestores f --files g", "promote files --filestores f --files g"},
 		{"kpromo manifest files --src d --prefix p", "promote manifest files --src d --prefix p"},
 		{"kpromo manifest validate a b", "promote manifest validate a b"},
+		{"kpromo gh --org o --repo r --bucket b", "mirror github-release --org o --repo r --bucket b"},
 		{"kpromo sigcheck --from-days 5", "promote audit --manifests registry.k8s.io --signatures"},
 		{"kpromo sigcheck --confirm", "error"},
 		{"kpromo version", "version"},
