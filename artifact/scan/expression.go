@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -247,7 +248,7 @@ var withInside = regexp.MustCompile(`(?i)-with-`)
 
 // reference makes a LicenseRef of a name that SPDX does not know.
 func (r *reading) reference(name string) sbom.Expression {
-	id := sbom.LicenseRef(spaces.ReplaceAllString(name, "-"))
+	id := sbom.LicenseRef(cmp.Or(strings.TrimPrefix(spaces.ReplaceAllString(name, "-"), "LicenseRef-"), "unnamed"))
 	r.refs[id] = sbom.License{ID: id, Name: name, Text: name}
 	return leaf(id)
 }

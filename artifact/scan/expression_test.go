@@ -106,7 +106,7 @@ func TestTablesAreOfTheList(t *testing.T) {
 }
 
 func FuzzReadLicence(f *testing.F) {
-	for _, s := range []string{"GPL-2+ or Artistic, and BSD", "((MIT", "GPLv2+ with x", ")(", ",,and", "LicenseRef-a b", "A&B|C;D"} {
+	for _, s := range []string{"GPL-2+ or Artistic, and BSD", "((MIT", "GPLv2+ with x", ")(", ",,and", "LicenseRef-a b", "A&B|C;D", "LicenseRef-", "DocumentRef-x:LicenseRef-y"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -180,7 +180,7 @@ func FuzzIgnore(f *testing.F) {
 		if r.ignored(name, false) != r.ignored(name, false) {
 			t.Error("decides twice differently")
 		}
-		if _, ok := parseIgnore(rules); ok && strings.TrimSpace(rules) == "" {
+		if _, ok := parseIgnore(rules); ok && strings.Trim(rules, " ") == "" {
 			t.Errorf("%q is a rule", rules)
 		}
 	})

@@ -93,7 +93,7 @@ func findLicence(name string) (sbom.Expression, bool) {
 	name = strings.TrimSpace(name)
 	if strings.HasPrefix(name, "LicenseRef-") || strings.HasPrefix(name, "DocumentRef-") {
 		e, err := sbom.ParseExpression(name)
-		return e, err == nil
+		return e, err == nil && len(e.Unknown()) == 0
 	}
 	if id, _, ok := sbom.KnownLicense(name); ok {
 		return current(id), true
