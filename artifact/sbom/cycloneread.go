@@ -150,7 +150,8 @@ func actorOf(e *cdx.OrganizationalEntity) Actor {
 	if e == nil || e.Name == "" {
 		return Actor{}
 	}
-	a := Actor{Kind: Organization, Name: e.Name}
+	a := Actor{Kind: Organization}
+	a.Name, a.Email = splitMail(e.Name)
 	for _, contact := range elements(e.Contact) {
 		if a.Email == "" {
 			a.Email = contact.Email

@@ -81,14 +81,25 @@ func ParseActor(s string) Actor {
 			a = Actor{Kind: kind, Name: strings.TrimSpace(rest)}
 		}
 	}
-	// The specification writes "Jane Doe ()" for a person without an address.
-	if open := strings.LastIndex(a.Name, "("); a.Kind != Tool && open > 0 && strings.HasSuffix(a.Name, ")") {
-		inside := a.Name[open+1 : len(a.Name)-1]
-		if inside == "" || strings.Contains(inside, "@") {
-			a.Name, a.Email = strings.TrimSpace(a.Name[:open]), inside
-		}
+	if a.Kind != Tool {
+		a.Name, a.Email = splitMail(a.Name)
 	}
 	return a
+}
+
+// splitMail takes the address from a name: "Jane Doe (jane@example.com)" as SPDX
+// writes it, which also has "Jane Doe ()", or "Jane Doe <jane@example.com>".
+func splitMail(s string) (name, mail string) {
+	for _, bracket := range []string{"()", "<>"} {
+		open := strings.LastIndexByte(s, bracket[0])
+		if open <= 0 || s[len(s)-1] != bracket[1] {
+			continue
+		}
+		if inside := s[open+1 : len(s)-1]; inside == "" || strings.Contains(inside, "@") {
+			return strings.TrimSpace(s[:open]), inside
+		}
+	}
+	return s, ""
 }
 
 // Checksum is a digest of a file or package, lower-case hex.

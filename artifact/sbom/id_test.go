@@ -109,6 +109,7 @@ func TestActor(t *testing.T) {
 		"Organization: Foo (Bar) Ltd":              {Organization, "Foo (Bar) Ltd", ""},
 		"Organization: Foo (Bar)":                  {Organization, "Foo (Bar)", ""},
 		"Example":                                  {Organization, "Example", ""},
+		"Person: Jane Doe <jane@example.com>":      {Person, "Jane Doe", "jane@example.com"},
 		"NOASSERTION":                              {},
 		"NONE":                                     {},
 		"":                                         {},

@@ -262,18 +262,37 @@ func (e Expression) each(visit func(Expression)) {
 	}
 }
 
-// AllOf joins expressions by AND, each once, in the order given. Empty ones and
-// None say nothing and are left out.
+// AllOf joins expressions by AND, each term once, in the order given. Empty ones
+// and None say nothing and are left out. What is no expression is a term as it
+// is.
 func AllOf(expressions ...string) string {
 	var terms []string
-	for _, e := range expressions {
-		if e != "" && e != None && e != noAssertion && !slices.Contains(terms, e) {
-			terms = append(terms, e)
+	either := map[string]bool{}
+	add := func(term string, isEither bool) {
+		if !slices.Contains(terms, term) {
+			terms = append(terms, term)
+			either[term] = isEither
+		}
+	}
+	for _, text := range expressions {
+		if text == "" || text == None || text == noAssertion {
+			continue
+		}
+		e, err := ParseExpression(text)
+		switch {
+		case err != nil:
+			add(text, false)
+		case e.Operator == "AND":
+			for _, t := range e.Terms {
+				add(t.String(), t.Operator == "OR")
+			}
+		default:
+			add(text, e.Operator == "OR")
 		}
 	}
 	if len(terms) > 1 {
 		for i, t := range terms {
-			if parsed, err := ParseExpression(t); err == nil && parsed.Operator == "OR" {
+			if either[t] {
 				terms[i] = "(" + t + ")"
 			}
 		}

@@ -84,6 +84,8 @@ func TestAllOf(t *testing.T) {
 		{[]string{None, "", "NOASSERTION"}, ""},
 		{[]string{"MIT OR ISC"}, "MIT OR ISC"},
 		{[]string{"MIT OR ISC", "Zlib", "Zlib"}, "(MIT OR ISC) AND Zlib"},
+		{[]string{"MIT AND ISC", "ISC AND (Zlib OR MIT)", "MIT"}, "MIT AND ISC AND (Zlib OR MIT)"},
+		{[]string{"no expression", "MIT", "no expression"}, "no expression AND MIT"},
 	} {
 		if got := AllOf(tc.in...); got != tc.want {
 			t.Errorf("%v: %q, want %q", tc.in, got, tc.want)

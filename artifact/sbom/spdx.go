@@ -177,7 +177,7 @@ func encodable(d Document) spdxDocument {
 		out.Files = append(out.Files, encodableFile(f))
 	}
 	for _, l := range d.Licenses {
-		out.Licenses = append(out.Licenses, spdxLicense{ID: l.ID, Text: l.Text, Name: l.Name, SeeAlso: l.SeeAlso, Comment: l.Comment})
+		out.Licenses = append(out.Licenses, spdxLicense{ID: l.ID, Text: asserted(l.Text), Name: l.Name, SeeAlso: l.SeeAlso, Comment: l.Comment})
 	}
 	for _, r := range d.Relationships {
 		out.Relationships = append(out.Relationships, spdxRelationship{string(r.From), string(r.Type), asserted(string(r.To)), r.Comment})

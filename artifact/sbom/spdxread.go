@@ -80,7 +80,7 @@ func (r *reading) fromSPDX(in spdxDocument) {
 		d.External = append(d.External, ExternalDoc{ID: e.ID, Namespace: e.Document, Checksum: readChecksum(e.Checksum)})
 	}
 	for _, l := range in.Licenses {
-		d.Licenses = append(d.Licenses, License{ID: l.ID, Name: known(l.Name), Text: l.Text, SeeAlso: l.SeeAlso, Comment: l.Comment})
+		d.Licenses = append(d.Licenses, License{ID: l.ID, Name: known(l.Name), Text: known(l.Text), SeeAlso: l.SeeAlso, Comment: l.Comment})
 	}
 	for _, f := range in.Files {
 		d.Files = append(d.Files, r.readFile(f))

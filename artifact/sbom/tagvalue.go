@@ -66,7 +66,7 @@ func encodeTagValue(w io.Writer, d Document) error {
 	}
 	for _, l := range in.Licenses {
 		t.line("LicenseID", l.ID)
-		t.text("ExtractedText", asserted(l.Text))
+		t.text("ExtractedText", l.Text)
 		t.line("LicenseName", l.Name)
 		t.lines("LicenseCrossReference", l.SeeAlso)
 		t.text("LicenseComment", l.Comment)

@@ -68,7 +68,10 @@ func TestValidate(t *testing.T) {
 		{func(d *Document) { app(d).Name = "" }, "ntia: it has no name"},
 		{func(d *Document) { app(d).Supplier = Actor{} }, "ntia: it has no supplier"},
 		{func(d *Document) { app(d).Version = "" }, "ntia: it has no version"},
-		{func(d *Document) { p := app(d); p.PURL, p.CPEs, p.Checksums, p.Refs, p.VerificationCode = "", nil, nil, nil, "" }, "ntia: it has nothing that names it uniquely"},
+		{func(d *Document) {
+			p := app(d)
+			p.PURL, p.CPEs, p.Checksums, p.Refs, p.VerificationCode = "", nil, nil, nil, ""
+		}, "ntia: it has nothing that names it uniquely"},
 		{func(d *Document) { d.Add(Package{ID: "SPDXRef-x", Name: "x", Version: "1"}) }, "ntia: nothing is said of how it relates"},
 		{func(d *Document) { app(d).Supplier.Kind = Tool }, "a tool cannot be"},
 		{func(d *Document) { app(d).Download = "over there" }, "download location"},
