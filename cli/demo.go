@@ -195,7 +195,7 @@ func (s *screen) during(story *demo.Story, tell func() error) error {
 // stage is the platform as a story needs it.
 func stage(a *app.App) demo.Platform {
 	return demo.Platform{
-		Host: host{a}, Forge: a.Forge, Runs: a.Runs, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Bucket: a.Bucket,
+		Host: host{a}, Forge: a.Forge, Runs: a.Runs, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Bucket: a.Bucket, Verify: a.VerifyRelease,
 		Changed: func() (<-chan struct{}, func()) { return a.Hub.Subscribe("*") },
 	}
 }

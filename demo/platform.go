@@ -5,11 +5,13 @@ import (
 
 	"gocloud.dev/blob"
 
+	"seaworthy/artifact/sign"
 	"seaworthy/forge"
 	"seaworthy/job/run"
 	"seaworthy/merge/queue"
 	"seaworthy/release"
 	"seaworthy/release/cut"
+	"seaworthy/release/verify"
 	"seaworthy/signal"
 )
 
@@ -22,6 +24,8 @@ type Platform struct {
 	Signal   *signal.Service
 	Releases *cut.Service
 	Bucket   *blob.Bucket
+	// Verify re-checks a published release; nil takes the platform's own key.
+	Verify func(ctx context.Context, repo forge.RepoName, tag string, verifier *sign.Verifier) (verify.Report, error)
 	// Changed returns a channel that receives after anything changed, and a
 	// function that ends that.
 	Changed func() (<-chan struct{}, func())

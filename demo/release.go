@@ -24,6 +24,7 @@ import (
 	"seaworthy/job"
 	"seaworthy/release"
 	"seaworthy/release/cut"
+	"seaworthy/release/verify"
 )
 
 func (t *teller) signal(ctx context.Context) error {
@@ -185,8 +186,32 @@ func (t *teller) verify(ctx context.Context) error {
 	if string(marker) != released {
 		return fmt.Errorf("stable.txt says %q, want %s", marker, released)
 	}
-	t.story.note("checksum holds, and it says %q", said)
+	checks, err := recheck(ctx, t.on, halyard, released)
+	if err != nil {
+		return err
+	}
+	t.story.note("%d checks hold, and it says %q", checks, said)
 	return nil
+}
+
+// recheck holds everything the release offers together: tag, files, signatures,
+// provenance, bill of materials, images, markers. It returns how many checks
+// there were.
+func recheck(ctx context.Context, on Platform, repo forge.RepoName, tag string) (int, error) {
+	r, err := on.Verify(ctx, repo, tag, nil)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range r.Failures() {
+		return 0, fmt.Errorf("%s does not hold: %s: %s", tag, c.Name, c.Says)
+	}
+	passed := 0
+	for _, c := range r.Checks {
+		if c.State == verify.Passed {
+			passed++
+		}
+	}
+	return passed, nil
 }
 
 func makeFolder(dir string) error {

@@ -293,7 +293,11 @@ func (t *traveller) verifyIt(ctx context.Context) error {
 			return err
 		}
 	}
-	t.story.note("%s %s%s", count(checked, "archive matches", "archives match"), artifact.SHA256.File(), said)
+	checks, err := recheck(ctx, t.on, t.repo, version)
+	if err != nil {
+		return err
+	}
+	t.story.note("%d checks hold, %s %s%s", checks, count(checked, "archive matches", "archives match"), artifact.SHA256.File(), said)
 	return nil
 }
 

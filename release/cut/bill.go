@@ -32,6 +32,7 @@ func (s *Service) writeBill(ctx context.Context, in product) ([]artifact.Artifac
 	d.Name = p.Project.Name + " " + p.Version().String()
 	// The time of the commit, so that the same commit gives the same bill.
 	d.Created = p.CommitTime
+	d.Authors = []sbom.Actor{maker, {Kind: sbom.Tool, Name: strings.TrimSuffix("seaworthy-"+s.Version, "-")}}
 	source := d.Described()
 	if len(source) != 1 {
 		return nil, flow.Permanent(fmt.Errorf("the source is %d packages in the bill of materials, not one", len(source)))

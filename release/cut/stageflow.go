@@ -54,23 +54,14 @@ func (s *Service) defineStage() stageFlow {
 	verified := flow.Add(d, inside("verify", "Verify what was built", s.verifyBuilt),
 		flow.Combine2(plan, built, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
 
-	// Packages and images, of those very programs. Images go to the staging part
-	// of the registry, by digest.
-	whole := flow.Combine2(plan, built, func(p Plan, a []artifact.Artifact) product { return product{p, a} })
-	packaged := flow.Add(d, inside("packages", "Make the packages", s.makePackages), whole, verified)
-	pushed := flow.Add(d, outside(s, "images", "Build and stage the images", s.stageImages), whole, verified)
-
-	// What it all consists of.
-	made := flow.Combine3(plan, built, packaged, func(p Plan, a, b []artifact.Artifact) product { return product{p, slices.Concat(a, b)} })
-	bill := flow.Add(d, inside("sbom", "List what it consists of", s.writeBill), made)
+	// Packages, images, and what it all consists of.
+	bill, pushed := s.defineProducts(d, plan, built, verified)
 
 	// Notes, changelog section and checksums, written beside the archives.
 	papers := flow.Add(d, inside("papers", "Write notes, changelog and checksums", s.writePapers),
 		flow.Combine2(
 			flow.Combine4(plan, bill, collected, tags,
-				func(p Plan, a []artifact.Artifact, n notes.Notes, t []Tag) draft {
-					return draft{Plan: p, Built: a, Notes: n, Tags: t}
-				}),
+				func(p Plan, a []artifact.Artifact, n notes.Notes, t []Tag) draft { return draft{p, a, n, t, nil} }),
 			pushed, func(d draft, i []Image) draft { d.Images = i; return d }))
 
 	// How it was made, and who says so.
@@ -84,4 +75,20 @@ func (s *Service) defineStage() stageFlow {
 		flow.Combine2(plan, signed, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
 
 	return stageFlow{def: d, plan: plan, staged: staged}
+}
+
+// defineProducts is what is made of the programs: packages, images, and the list
+// of what everything consists of. It returns all files so far, and the images.
+func (s *Service) defineProducts(d *flow.Definition, plan flow.Value[Plan], built flow.Value[[]artifact.Artifact], verified flow.Value[verification]) (
+	bill flow.Value[[]artifact.Artifact], pushed flow.Value[[]Image]) {
+	// Packages and images, of those very programs. Images go to the staging part
+	// of the registry, by digest.
+	whole := flow.Combine2(plan, built, func(p Plan, a []artifact.Artifact) product { return product{p, a} })
+	packaged := flow.Add(d, inside("packages", "Make the packages", s.makePackages), whole, verified)
+	pushed = flow.Add(d, outside(s, "images", "Build and stage the images", s.stageImages), whole, verified)
+
+	// What it all consists of.
+	made := flow.Combine3(plan, built, packaged, func(p Plan, a, b []artifact.Artifact) product { return product{p, slices.Concat(a, b)} })
+	bill = flow.Add(d, inside("sbom", "List what it consists of", s.writeBill), made)
+	return bill, pushed
 }
