@@ -127,3 +127,32 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+func TestAttestationsAreNoSignatures(t *testing.T) {
+	t.Parallel()
+	r := testRegistries()
+	s := newShop(t)
+	d := s.pushImage(t, "p/app", "app", nil)
+	inManifest := s.attach(t, "p/app", d, "bundle")
+	parsed, err := r.Repository(s.host + "/p/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const bundle = "application/vnd.dev.sigstore.bundle.v0.3+json"
+	for _, tc := range []struct {
+		name string
+		d    descriptor
+		want bool
+	}{
+		{"a signature", descriptor{ArtifactType: bundle, Annotations: map[string]string{bundlePredicate: signaturePredicate}}, true},
+		{"provenance", descriptor{ArtifactType: bundle, Annotations: map[string]string{bundlePredicate: "https://slsa.dev/provenance/v1"}}, false},
+		{"notation", descriptor{ArtifactType: "application/vnd.cncf.notary.signature", Annotations: map[string]string{}}, true},
+		{"a bill of materials", descriptor{ArtifactType: "application/spdx+json", Annotations: map[string]string{}}, false},
+		{"told by its manifest alone", descriptor{Digest: inManifest.Digest}, true},
+		{"gone", descriptor{Digest: digestOf([]byte("gone"))}, false},
+	} {
+		if got, err := signature(t.Context(), r.repository(parsed), tc.d); err != nil || got != tc.want {
+			t.Errorf("%s: %v, %v", tc.name, got, err)
+		}
+	}
+}

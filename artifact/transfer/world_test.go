@@ -29,6 +29,7 @@ import (
 type shop struct {
 	*httptest.Server
 	host string
+	pid  int // of the process that serves, if another
 
 	mu       sync.Mutex
 	requests []string // METHOD path?query
