@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"strings"
 
 	"seaworthy/artifact"
@@ -23,6 +24,7 @@ type holding struct {
 	digests map[artifact.Digest]bool
 	tags    map[string]artifact.Digest
 	failure string // why it could not be asked, empty if it was
+	shared  bool   // by several repositories: it must be copied before it is changed
 }
 
 // NewInventory returns one that knows of nothing: every repository is empty.
@@ -52,12 +54,18 @@ func (v *Inventory) Tag(repository, tag string) (artifact.Digest, bool) {
 	return v.repositories[repository].tag(tag)
 }
 
+// holding returns what a repository holds, to be changed.
 func (v *Inventory) holding(repository string) *holding {
 	h := v.repositories[repository]
-	if h == nil {
+	switch {
+	case h == nil:
 		h = &holding{digests: map[artifact.Digest]bool{}, tags: map[string]artifact.Digest{}}
-		v.repositories[repository] = h
+	case h.shared:
+		h = &holding{digests: maps.Clone(h.digests), tags: maps.Clone(h.tags)}
+	default:
+		return h
 	}
+	v.repositories[repository] = h
 	return h
 }
 
@@ -86,6 +94,9 @@ func (h *holding) failed() string {
 // no registry holds such a thing. Errors are strict.Error.
 func ParseInventory(file string, text []byte) (*Inventory, error) {
 	if first := bytes.TrimLeft(text, " \t\r\n"); len(first) > 0 && first[0] == '{' {
+		if v, ok := scanInventory(text); ok {
+			return v, nil
+		}
 		v := NewInventory()
 		err := v.readJSON(text)
 		var clash clashError
@@ -120,7 +131,7 @@ func (e clashError) Error() string { return e.text }
 
 func (v *Inventory) fill(registry string, images contents) error {
 	for image, digests := range images {
-		repository := strings.TrimRight(registry, "/") + "/" + strings.Trim(image, "/")
+		repository := repositoryOf(registry, image)
 		h := v.holding(repository)
 		for digest, tags := range digests {
 			for _, t := range tags {
@@ -133,6 +144,10 @@ func (v *Inventory) fill(registry string, images contents) error {
 		}
 	}
 	return nil
+}
+
+func repositoryOf(registry, image string) string {
+	return strings.TrimRight(registry, "/") + "/" + strings.Trim(image, "/")
 }
 
 // readJSON reads one registry at a time: an inventory of many mirrors is

@@ -71,4 +71,3 @@ func TestRenderFiles(t *testing.T) {
 		t.Errorf("%s", none)
 	}
 }
-

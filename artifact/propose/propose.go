@@ -120,10 +120,10 @@ func Open(ctx context.Context, f Forge, r Request) (_ *Checkout, err error) {
 // find reads the manifests and chooses one. What is wrong with others does not
 // matter here.
 func (c *Checkout) find(ctx context.Context) error {
-	root := strings.Trim(c.r.Root, "/")
+	root := strings.TrimPrefix(path.Clean("/"+c.r.Root), "/")
 	var archive bytes.Buffer
 	if err := c.repo.Stream(ctx, nil, &archive, "archive", "--format=zip", "-0", c.tip+":"+root); err != nil {
-		return fmt.Errorf("%s has no folder %q: %w", c.r.Repo, root, err)
+		return fmt.Errorf("%s has no folder %q at %s: %w", c.r.Repo, root, c.r.Base, err)
 	}
 	tree, err := zip.NewReader(bytes.NewReader(archive.Bytes()), int64(archive.Len()))
 	if err != nil {

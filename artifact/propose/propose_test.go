@@ -162,6 +162,14 @@ func TestFromStagingToPullRequest(t *testing.T) {
 	w.push("web", "v9")
 	w.push("mock/app", "v1.2.0")
 
+	for _, below := range []string{"", "/staging-app"} {
+		all, err := propose.NewRegistry(propose.RegistryOptions{}).Images(t.Context(), w.registry+below)
+		w.must(err)
+		if !slices.ContainsFunc(all, func(n string) bool { return strings.HasSuffix(n, "sub/job") }) || len(all) != 4 {
+			t.Errorf("%s%s has %v", w.registry, below, all)
+		}
+	}
+
 	_, p := w.edit(w.request())
 	want := fmt.Sprintf(`@@ -2,6 +2,12 @@
  - name: app
@@ -274,6 +282,16 @@ func TestNothingToPropose(t *testing.T) {
 		if _, err := propose.Open(ctx, w.forge, r); err == nil || !strings.Contains(err.Error(), what) || strings.Contains(err.Error(), w.token) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+	for _, root := range []string{".", "", "./registry.example/", "/registry.example"} {
+		r := w.request()
+		r.Root = root
+		c, err := propose.Open(ctx, w.forge, r)
+		w.must(err)
+		if c.Manifest.ImagesFile != "registry.example/images/k8s-staging-app/images.yaml" || !slices.Equal(c.Names(), []string{"app", "web"}) {
+			t.Errorf("%q leads to %s with %v", root, c.Manifest.ImagesFile, c.Names())
+		}
+		w.must(c.Close())
 	}
 	r := w.request()
 	r.Fork.Owner = "cho"
