@@ -92,7 +92,9 @@ func ParseExpression(text string) (Expression, error) {
 }
 
 func expressionTokens(text string) []string {
-	text = strings.NewReplacer("(", " ( ", ")", " ) ").Replace(text)
+	if strings.ContainsAny(text, "()") {
+		text = strings.ReplaceAll(strings.ReplaceAll(text, "(", " ( "), ")", " ) ")
+	}
 	tokens := strings.Fields(text)
 	for i, t := range tokens {
 		// Operators are upper case; people also write them small.
