@@ -148,12 +148,16 @@ func readManifests(ctx context.Context, name, since string) (manifestSet, error)
 func manifestTree(name string) (folder, inside string) {
 	name = filepath.Clean(name)
 	if info, err := os.Stat(name); err == nil && info.IsDir() {
-		return name, "."
+		own := filepath.Join(name, "promoter-manifest.yaml")
+		if _, err := os.Stat(own); err != nil {
+			return name, "."
+		}
+		name = own // the folder of one thin manifest
 	}
 	folder, inside = filepath.Dir(name), filepath.Base(name)
-	if manifests := filepath.Dir(folder); filepath.Base(manifests) == "manifests" {
-		inside = path.Join("manifests", filepath.Base(folder), inside)
-		folder = filepath.Dir(manifests)
+	if abs, err := filepath.Abs(folder); err == nil && filepath.Base(filepath.Dir(abs)) == "manifests" {
+		inside = path.Join("manifests", filepath.Base(abs), inside)
+		folder = filepath.Join(folder, "..", "..")
 	}
 	return folder, inside
 }

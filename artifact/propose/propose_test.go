@@ -35,7 +35,7 @@ import (
 // fork of them.
 type world struct {
 	t        *testing.T
-	registry string // host:port
+	registry string         // host:port
 	forge    *github.Client // as ben
 	ada      *github.Client
 	token    string
