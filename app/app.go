@@ -56,8 +56,9 @@ type Options struct {
 	// HTTP carries the platform's calls to its forge; a client of its own
 	// when nil.
 	HTTP *http.Client
-	// SigningKey signs what is released: a file, env://NAME, or the address of
-	// a key service. A key of the platform's own, made when missing, if empty.
+	// SigningKey signs what is released: a file, env://NAME, the address of a
+	// key service, or OwnKey, which is made when missing. If empty it is the one
+	// named before, and the platform's own at first.
 	SigningKey string
 	// Boundary is called wherever a crash of a release matters, as
 	// flow.Engine.Boundary is; nil calls nothing.

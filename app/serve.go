@@ -171,6 +171,9 @@ func (a *App) dispatch(hooks, pages http.Handler, forge *local.Forge) http.Handl
 			embedded.ServeHTTP(w, r)
 		case r.URL.Path == hookPath && r.Method == http.MethodPost:
 			hooks.ServeHTTP(w, r)
+		case r.URL.Path == publicKeyPath:
+			w.Header().Set("Content-Type", "application/x-pem-file")
+			http.ServeFile(w, r, a.dir(publicKeyFile))
 		case r.URL.Path == "/healthz":
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 			if _, err := io.WriteString(w, "ok\n"); err != nil {

@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
@@ -15,14 +18,24 @@ import (
 // with, for people to take.
 const publicKeyFile = "release-key.pub"
 
+// publicKeyPath is where everybody can download it.
+const publicKeyPath = "/" + publicKeyFile
+
+// OwnKey, as Options.SigningKey, is the key of the platform's own.
+const OwnKey = "own"
+
 // openSigner loads the key releases are signed with, or makes one. It returns
 // the URI that names this platform as a builder: whoever holds the key.
 func (a *App) openSigner(ctx context.Context) (builder string, err error) {
+	reference, err := a.signingKey()
+	if err != nil {
+		return "", err
+	}
 	var key sign.PrivateKey
-	if a.o.SigningKey != "" {
-		key, err = Keys().Load(ctx, a.o.SigningKey)
-	} else {
+	if reference == OwnKey {
 		key, err = a.ownKey()
+	} else {
+		key, err = Keys().Load(ctx, reference)
 	}
 	if err != nil {
 		return "", fmt.Errorf("loading the key that signs releases: %w", err)
@@ -45,6 +58,29 @@ func (a *App) openSigner(ctx context.Context) (builder string, err error) {
 		}
 	}
 	return "urn:seaworthy:builder:" + sign.Fingerprint(public), nil
+}
+
+// signingKey is where the key is: as the options say, or as they said the last
+// time, so that a command at the same folder signs as the server does.
+func (a *App) signingKey() (string, error) {
+	kept := a.dir("signing-key")
+	if given := a.o.SigningKey; given != "" {
+		if file, err := filepath.Abs(given); err == nil && given != OwnKey && !strings.Contains(given, "://") {
+			given = file // a command may be called from elsewhere
+		}
+		if err := os.WriteFile(kept, []byte(given+"\n"), 0o600); err != nil {
+			return "", fmt.Errorf("keeping where the key is that signs releases: %w", err)
+		}
+		return given, nil
+	}
+	text, err := os.ReadFile(kept)
+	if errors.Is(err, os.ErrNotExist) {
+		return OwnKey, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading where the key is that signs releases: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 // ownKey is the platform's own key. It never leaves the folder of secrets.

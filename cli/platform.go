@@ -24,6 +24,7 @@ import (
 type platform struct {
 	dir      string
 	database string
+	key      string // that signs releases; up alone has a flag for it
 }
 
 func (p *platform) add(c *cobra.Command) {
@@ -34,7 +35,7 @@ func (p *platform) add(c *cobra.Command) {
 // options are those of the platform, the database as the environment has it if
 // no flag says otherwise: it may hold a password, which help must not show.
 func (p *platform) options() app.Options {
-	o := app.Options{Dir: p.dir, Database: p.database, Version: version}
+	o := app.Options{Dir: p.dir, Database: p.database, Version: version, SigningKey: p.key}
 	if o.Database == "" {
 		o.Database = os.Getenv("SEAWORTHY_DATABASE")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,13 @@ func (s *Site) functions() template.FuncMap {
 		"story":    storyMark,
 		"plain":    plain,
 		"told":     told,
+		"signed":   signed,
 	}
+}
+
+// signed reports a release whose checksums are signed.
+func signed(r forge.Release) bool {
+	return slices.ContainsFunc(r.Assets, func(a forge.Asset) bool { return a.Name == "SHA256SUMS.sigstore.json" })
 }
 
 func (s *Site) duration(e job.Execution) time.Duration {
