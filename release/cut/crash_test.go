@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http/httptest"
 	"net/rpc"
 	"net/rpc/jsonrpc"
 	"os"
@@ -20,8 +21,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"gocloud.dev/blob/fileblob"
 
+	"seaworthy/artifact/registry"
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/git"
@@ -41,6 +45,8 @@ type orders struct {
 	Flow  string // "stage" or "cut"
 	Die   string // the boundary to die at; empty lives
 	Build string // to cut
+	// Registry is the address of the parent's registry.
+	Registry string
 }
 
 func TestMain(m *testing.M) {
@@ -82,6 +88,8 @@ func child(ctx context.Context, given string) (err error) {
 	defer func() { err = errors.Join(err, client.rpc.Close()) }()
 
 	options := serviceOptions(o.Dir, client, client, bucket, db)
+	options.Registry = cut.Registry{Address: func() string { return o.Registry }}
+	options.Project = func(context.Context, forge.RepoName, string) (cut.Project, error) { return supplied(), nil }
 	options.NewID = func(name string) string { return name + "-1" } // which the provenance holds
 	points, err := os.OpenFile(filepath.Join(o.Dir, "points"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -283,9 +291,53 @@ func runChild(t *testing.T, o orders) {
 	}
 }
 
+// serveRegistry serves the registry of a place, which outlives the child.
+func serveRegistry(t *testing.T, dir string) string {
+	t.Helper()
+	folder := filepath.Join(dir, "registry")
+	must(t, os.MkdirAll(folder, 0o755))
+	bucket, err := fileblob.OpenBucket(folder, &fileblob.Options{NoTempDir: true})
+	must(t, err)
+	r, err := registry.New(registry.Options{Bucket: bucket, Authorizer: everybody{}, Secret: bytes.Repeat([]byte{1}, 32)})
+	must(t, err)
+	server := httptest.NewServer(r)
+	t.Cleanup(func() {
+		server.Close()
+		must(t, bucket.Close())
+	})
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// imagesIn lists every tag of a registry with its digest, and how many
+// signatures and statements hang on it.
+func imagesIn(t *testing.T, address string) map[string]string {
+	t.Helper()
+	host, err := name.NewRegistry(address)
+	must(t, err)
+	repositories, err := remote.Catalog(t.Context(), host)
+	must(t, err)
+	images := map[string]string{}
+	for _, repository := range repositories {
+		repo := host.Repo(strings.Split(repository, "/")...)
+		tags, err := remote.List(repo)
+		must(t, err)
+		for _, tag := range tags {
+			d, err := remote.Head(repo.Tag(tag))
+			must(t, err)
+			referrers, err := remote.Referrers(repo.Digest(d.Digest.String()))
+			must(t, err)
+			index, err := referrers.IndexManifest()
+			must(t, err)
+			images[repository+":"+tag] = fmt.Sprintf("%s with %d referrers", d.Digest, len(index.Manifests))
+		}
+	}
+	return images
+}
+
 // outcome is all that a release leaves for the world to see.
 type outcome struct {
 	Bucket map[string]string
+	Images map[string]string // digest by repository:tag
 	Refs   []git.Ref
 	Pages  []forge.Release
 	Work   []string // left over
@@ -293,7 +345,7 @@ type outcome struct {
 
 func look(t *testing.T, dir string, fake *fakeForge) outcome {
 	t.Helper()
-	o := outcome{Bucket: tree(t, filepath.Join(dir, "bucket"), isJournal)}
+	o := outcome{Bucket: tree(t, filepath.Join(dir, "bucket"), isJournal), Images: imagesIn(t, serveRegistry(t, dir))}
 	repo, err := git.Open(t.Context(), filepath.Join(dir, "origin.git"))
 	must(t, err)
 	o.Refs, err = repo.Refs(t.Context())
@@ -338,7 +390,7 @@ func undisturbed(t *testing.T, name, from, build string) *scenario {
 	t.Helper()
 	sc := &scenario{flow: name, from: from, build: build}
 	dir, fake := sc.place(t)
-	runChild(t, orders{Dir: dir, Forge: serve(t, fake), Flow: name, Build: build})
+	runChild(t, orders{Dir: dir, Forge: serve(t, fake), Registry: serveRegistry(t, dir), Flow: name, Build: build})
 	sc.want, sc.acts = look(t, dir, fake), acts(t, dir, fake)
 	points, err := os.ReadFile(filepath.Join(dir, "points"))
 	must(t, err)
@@ -359,7 +411,7 @@ func (sc *scenario) place(t *testing.T) (string, *fakeForge) {
 // survives kills the process at one point, starts it again, and compares.
 func (sc *scenario) survives(t *testing.T, point string) {
 	dir, fake := sc.place(t)
-	o := orders{Dir: dir, Forge: serve(t, fake), Flow: sc.flow, Build: sc.build, Die: point}
+	o := orders{Dir: dir, Forge: serve(t, fake), Registry: serveRegistry(t, dir), Flow: sc.flow, Build: sc.build, Die: point}
 	runChild(t, o)
 	o.Die = ""
 	runChild(t, o)
@@ -381,8 +433,11 @@ func TestKilledAnywhereAndResumed(t *testing.T) {
 
 	// Every cut begins from the same stage.
 	stagedDir, fake := stage.place(t)
-	runChild(t, orders{Dir: stagedDir, Forge: serve(t, fake), Flow: "stage"})
+	runChild(t, orders{Dir: stagedDir, Forge: serve(t, fake), Registry: serveRegistry(t, stagedDir), Flow: "stage"})
 	must(t, os.Remove(filepath.Join(stagedDir, "points")))
+	if images := imagesIn(t, serveRegistry(t, stagedDir)); len(images) != 1 {
+		t.Fatalf("staged are the images %v", images)
+	}
 	plan, err := newService(t, fresh.options(&flow.Memory{})).Plan(t.Context(), stageRC())
 	must(t, err)
 	whole := undisturbed(t, "cut", stagedDir, plan.BuildVersion)
