@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -16,7 +17,8 @@ import (
 )
 
 // signs lists by which words a text gives away that it may be under a licence: a
-// licence a line, a line for each of its forms. A test derives it from the
+// line for each form of a licence, with how many words the form has at most, and
+// up to eight of the rarest that it cannot do without. A test derives it from the
 // library's patterns and compares.
 //
 //go:embed signs.txt
@@ -24,9 +26,8 @@ var signs string
 
 const (
 	tableSize   = 1 << 13
-	headSize    = 4 << 10 // bytes of a source file where its licence mostly stands
-	mostCached  = 4096    // findings kept by the text's digest
-	leastCached = 1024    // shorter texts are looked at again sooner than remembered
+	mostCached  = 4096 // findings kept by the text's digest
+	leastCached = 1024 // shorter texts are looked at again sooner than remembered
 )
 
 // Licenses tells under which licences texts are. Building all 423 patterns of
@@ -53,7 +54,9 @@ type sign struct {
 
 type form struct {
 	licence int32
-	need    uint8
+	need    uint8   // how many of its words a text must hold
+	reach   int32   // words within which it must hold them
+	words   []int32 // by their numbers
 }
 
 type lazyPattern struct {
@@ -67,7 +70,7 @@ type lazyPattern struct {
 type Finding struct {
 	IDs       []string       // SPDX ids found in it, in order, each once
 	Tag       string         // the expression after SPDX-License-Identifier, if there is one
-	Percent   float64        // how much of the words belongs to licence texts; not of a Source
+	Percent   float64        // how much of the words belongs to licence texts; of Text only
 	Copyright []string       // its copyright notices
 	Text      string         // of a licence file in which nothing is recognized
 	Refs      []sbom.License // texts of the ids that are LicenseRef-…
@@ -100,11 +103,17 @@ func NewLicenses() (*Licenses, error) {
 		if !ok {
 			return nil, fmt.Errorf("the licence library does not know %s any more: derive signs.txt anew", fields[0])
 		}
-		l.forms = append(l.forms, form{licence: n, need: uint8(len(fields) - 1 - amiss(len(fields)-1))})
-		for _, w := range fields[1:] {
-			word := l.learn(w)
-			l.heeds[word] = append(l.heeds[word], int32(len(l.forms)-1))
+		length, err := strconv.Atoi(fields[1])
+		if err != nil {
+			return nil, fmt.Errorf("signs.txt: %w", err)
 		}
+		f := form{licence: n, need: uint8(len(fields) - 2 - amiss(len(fields)-2)), reach: int32(length + length/8 + 16)}
+		for _, w := range fields[2:] {
+			word := l.learn(w)
+			f.words = append(f.words, word)
+			l.heeds[word] = append(l.heeds[word], int32(len(l.forms)))
+		}
+		l.forms = append(l.forms, f)
 	}
 	return l, nil
 }
@@ -152,44 +161,6 @@ var letters = func() (table [256]byte) {
 	return table
 }()
 
-// candidates lists the licences whose signs the text holds, by their numbers.
-func (l *Licenses) candidates(text []byte) []int32 {
-	seen := make([]bool, len(l.heeds))
-	counts := make([]uint8, len(l.forms))
-	var found []int32
-	for i := 0; i < len(text); {
-		c := letters[text[i]]
-		if c == 0 {
-			i++
-			continue
-		}
-		h := uint32(hashStart)
-		for c != 0 {
-			h = (h ^ uint32(c)) * hashPrime
-			if i++; i == len(text) {
-				break
-			}
-			c = letters[text[i]]
-		}
-		slot := h % tableSize
-		for l.table[slot].word != 0 && l.table[slot].hash != h {
-			slot = (slot + 1) % tableSize
-		}
-		word := l.table[slot].word - 1
-		if word < 0 || seen[word] {
-			continue
-		}
-		seen[word] = true
-		for _, f := range l.heeds[word] {
-			if counts[f]++; counts[f] == l.forms[f].need {
-				found = append(found, l.forms[f].licence)
-			}
-		}
-	}
-	slices.Sort(found)
-	return slices.Compact(found)
-}
-
 func (p *lazyPattern) build() (*licensecheck.Scanner, error) {
 	p.once.Do(func() {
 		p.scanner, p.err = licensecheck.NewScanner([]licensecheck.License{p.license})
@@ -200,63 +171,52 @@ func (p *lazyPattern) build() (*licensecheck.Scanner, error) {
 // Text looks for licences and copyright notices in a text that is a licence, or
 // about licences, as a whole.
 func (l *Licenses) Text(text []byte) (Finding, error) {
-	f, err := l.look(text, len(text))
-	if err == nil && len(f.IDs) == 0 {
-		f.Text = strings.TrimSpace(clip(string(text), mostLicenceText))
+	key := sha256.Sum256(text)
+	l.mutex.Lock()
+	f, ok := l.cache[key]
+	l.mutex.Unlock()
+	if ok {
+		return f, nil
 	}
-	return f, err
-}
-
-// Source looks for licences and copyright notices in a file that is about
-// something else. A licence that stands in its first lines is not looked for
-// further down.
-func (l *Licenses) Source(text []byte) (Finding, error) {
-	return l.look(text, min(len(text), headSize))
-}
-
-func (l *Licenses) look(text []byte, head int) (Finding, error) {
-	tagged := bytes.Contains(text, []byte(tagWord))
-	candidates := l.candidates(text)
-	linked := l.addresses(text)
-	if len(candidates) == 0 && !tagged && len(linked) == 0 {
-		return Finding{Copyright: copyrights(text)}, nil
-	}
-	var key [sha256.Size]byte
-	remember := len(text) >= leastCached && head == len(text)
-	if remember {
-		key = sha256.Sum256(text)
-		l.mutex.Lock()
-		f, ok := l.cache[key]
-		l.mutex.Unlock()
-		if ok {
-			return f, nil
-		}
-	}
-	matches, err := l.match(text, head, candidates)
+	f, matches, err := l.look(text)
 	if err != nil {
 		return Finding{}, err
 	}
-	f := Finding{Copyright: copyrights(text)}
-	if head == len(text) {
-		f.Percent = percent(text, matches)
+	f.Percent = percent(text, matches)
+	if len(f.IDs) == 0 {
+		f.Text = strings.TrimSpace(clip(string(text), mostLicenceText))
 	}
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if len(l.cache) < mostCached {
+		l.cache[key] = f
+	}
+	return f, nil
+}
+
+// Source looks for licences and copyright notices in a file that is about
+// something else.
+func (l *Licenses) Source(text []byte) (Finding, error) {
+	f, _, err := l.look(text)
+	return f, err
+}
+
+func (l *Licenses) look(text []byte) (Finding, []match, error) {
+	matches, err := l.match(text, l.candidates(text))
+	if err != nil {
+		return Finding{}, nil, err
+	}
+	f := Finding{Copyright: copyrights(text)}
 	for _, m := range matches {
 		f.add(m.ID, text[m.Start:m.End])
 	}
-	for _, id := range linked {
+	for _, id := range l.addresses(text) {
 		f.add(id, nil)
 	}
-	if tagged {
+	if bytes.Contains(text, []byte(tagWord)) {
 		f.readTags(text)
 	}
-	if remember {
-		l.mutex.Lock()
-		if len(l.cache) < mostCached {
-			l.cache[key] = f
-		}
-		l.mutex.Unlock()
-	}
-	return f, nil
+	return f, matches, nil
 }
 
 // match is what one pattern found.
@@ -265,22 +225,19 @@ type match struct {
 	order int32 // the licence's number
 }
 
-// match runs the candidates' patterns, each over the head of the text and, where
-// nothing is found there, over all of it. Where two overlap, the one that
-// explains more of the text is right; of equal ones the library's order decides.
-func (l *Licenses) match(text []byte, head int, candidates []int32) ([]match, error) {
+// match runs the candidates' patterns over the parts of the text where they may
+// match. Where two overlap, the one that explains more of the text is right; of
+// equal ones the library's order decides.
+func (l *Licenses) match(text []byte, candidates []candidate) ([]match, error) {
 	var all []match
 	for _, c := range candidates {
-		scanner, err := l.known[c].build()
+		scanner, err := l.known[c.licence].build()
 		if err != nil {
-			return nil, fmt.Errorf("preparing to recognize %s: %w", l.known[c].license.ID, err)
+			return nil, fmt.Errorf("preparing to recognize %s: %w", l.known[c.licence].license.ID, err)
 		}
-		found := scanner.Scan(text[:head]).Match
-		if head < len(text) && (len(found) == 0 || found[len(found)-1].End == head) {
-			found = scanner.Scan(text).Match
-		}
-		for _, m := range found {
-			all = append(all, match{m, c})
+		for _, m := range scanner.Scan(text[c.start:c.end]).Match {
+			m.Start, m.End = m.Start+c.start, m.End+c.start
+			all = append(all, match{m, c.licence})
 		}
 	}
 	slices.SortFunc(all, func(a, b match) int {
@@ -298,6 +255,10 @@ func (l *Licenses) match(text []byte, head int, candidates []int32) ([]match, er
 			// reach into another licence. If it holds without, both are there.
 			if rest, ok := l.without(text, *k, m); ok {
 				k.Start = rest
+				continue
+			}
+			if rest, ok := l.without(text, m, *k); ok {
+				m.Start = rest
 				continue
 			}
 			overlap += min(m.End, k.End) - max(m.Start, k.Start)

@@ -116,6 +116,55 @@ func TestUnlistedLicence(t *testing.T) {
 	}
 }
 
+// TestNeighbours finds licences that stand close to one another: the library
+// widens each to the notice of copyright before it.
+func TestNeighbours(t *testing.T) {
+	t.Parallel()
+	const mpl = "This Source Code Form is subject to the terms of the Mozilla Public\nLicense, v. 2.0. If a copy of the MPL was not distributed with this\nfile, You can obtain one at http://mozilla.org/MPL/2.0/.\n"
+	const isc = "Copyright (c) 2011 Somebody\n\nPermission to use, copy, modify, and distribute this software for any purpose with or without fee is hereby granted, provided that the above copyright notice and this permission notice appear in all copies.\n\nTHE SOFTWARE IS PROVIDED \"AS IS\" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.\n"
+	for _, tt := range []struct {
+		text string
+		want []string
+	}{
+		{mitText + mpl, []string{"MIT", "MPL-2.0"}},
+		{mpl + mitText, []string{"MPL-2.0", "MIT"}},
+		{mitText + isc + mpl + apacheHeader, []string{"MIT", "ISC", "MPL-2.0", "Apache-2.0"}},
+		{isc + "\nLicense: other\n" + mpl, []string{"ISC", "MPL-2.0"}},
+		{strings.Repeat("Copyright 2001 A\n", 40) + mitText, []string{"MIT"}},
+		{strings.Repeat("words that say nothing ", 5000) + isc + strings.Repeat("more of them ", 5000) + mpl, []string{"ISC", "MPL-2.0"}},
+	} {
+		have, err := licences().Text([]byte(tt.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(tt.want, have.IDs); diff != "" {
+			t.Errorf("%.60q…: %s", tt.text, diff)
+		}
+	}
+}
+
+// TestCandidatesAreNarrow looks only where a licence can be.
+func TestCandidatesAreNarrow(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("words that say nothing ", 50000) + mitText + strings.Repeat("more of them ", 50000)
+	at := strings.Index(text, "MIT License")
+	for _, c := range licences().candidates([]byte(text)) {
+		if c.start > at || c.end < at+len(mitText) && licences().known[c.licence].license.ID == "MIT" {
+			t.Errorf("%s: %d to %d leaves out part of %d to %d", licences().known[c.licence].license.ID, c.start, c.end, at, at+len(mitText))
+		}
+		if c.end-c.start > 20*len(mitText) {
+			t.Errorf("%s: %d bytes to look at", licences().known[c.licence].license.ID, c.end-c.start)
+		}
+	}
+	scattered := ""
+	for _, w := range []string{"deal", "dealings", "furnished", "merge", "noninfringement", "obtaining", "permit", "whom"} {
+		scattered += w + strings.Repeat(" nothing", 1000) + " "
+	}
+	if c := licences().candidates([]byte(scattered)); len(c) > 0 {
+		t.Errorf("%d candidates for words that are far from one another", len(c))
+	}
+}
+
 func TestTextIsMeasured(t *testing.T) {
 	t.Parallel()
 	whole, err := licences().Text([]byte(mitText))

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,7 +21,7 @@ var update = flag.Bool("update", false, "rewrite golden files and signs.txt")
 // text gives it away. It is what signs.txt was written from.
 func signsOf(t testing.TB, licences []licensecheck.License) string {
 	t.Helper()
-	forms := map[string][][]string{}
+	forms := map[string][]signForm{}
 	frequency := map[string]int{}
 	for _, l := range licences {
 		if l.LRE == "" {
@@ -29,12 +31,12 @@ func signsOf(t testing.TB, licences []licensecheck.License) string {
 		forms[l.ID] = nil
 		seen := map[string]bool{}
 		for _, set := range sets {
-			words := []string{}
-			for w := range set {
-				words = append(words, w)
+			f := signForm{length: set.length}
+			for w := range set.words {
+				f.words = append(f.words, w)
 				seen[w] = true
 			}
-			forms[l.ID] = append(forms[l.ID], words)
+			forms[l.ID] = append(forms[l.ID], f)
 		}
 		for w := range seen {
 			frequency[w]++
@@ -46,27 +48,23 @@ func signsOf(t testing.TB, licences []licensecheck.License) string {
 		if l.LRE == "" {
 			continue
 		}
-		lines := map[string]bool{}
-		for _, words := range forms[l.ID] {
+		longest := map[string]int{} // by the words that are chosen
+		for _, f := range forms[l.ID] {
+			words := f.words
 			slices.SortFunc(words, func(a, b string) int {
 				return cmp.Or(cmp.Compare(frequency[a], frequency[b]), cmp.Compare(a, b))
 			})
 			words = slices.DeleteFunc(words, func(w string) bool { return runTogether(w, frequency) })
 			chosen := slices.Clone(words[:min(signWords, len(words))])
-			for len(chosen) > 3 && frequency[chosen[len(chosen)-1]] > usual {
+			for len(chosen) > 5 && frequency[chosen[len(chosen)-1]] > usual {
 				chosen = chosen[:len(chosen)-1] // a word of every fifth licence tells little
 			}
 			slices.Sort(chosen)
-			lines[l.ID+" "+strings.Join(chosen, " ")] = true
+			key := strings.Join(chosen, " ")
+			longest[key] = max(longest[key], f.length)
 		}
-		for _, line := range slices.Sorted(func(yield func(string) bool) {
-			for l := range lines {
-				if !yield(l) {
-					return
-				}
-			}
-		}) {
-			fmt.Fprintln(&b, line)
+		for _, key := range slices.Sorted(maps.Keys(longest)) {
+			fmt.Fprintf(&b, "%s %d %s\n", l.ID, longest[key], key)
 		}
 	}
 	return b.String()
@@ -87,8 +85,18 @@ func runTogether(w string, frequency map[string]int) bool {
 // those that the form must hold.
 const signWords = 8
 
-// wordSet are words that a text must all hold.
-type wordSet map[string]bool
+// signForm is one form of a pattern: the words it cannot do without, and how many
+// words it has at most.
+type signForm struct {
+	words  []string
+	length int
+}
+
+// wordSet are words that a text must all hold, and how many it has at most.
+type wordSet struct {
+	words  map[string]bool
+	length int
+}
 
 var patternToken = regexp.MustCompile(`(?s)//\*\*.*?\*\*//|\(\(|\)\)\?\?|\)\)|\|\||__[0-9]+__|<[^<>]*>|[\p{L}\p{N}]+`)
 
@@ -122,29 +130,24 @@ func patternAlternatives(tokens []string) (sets []wordSet, rest []string) {
 const mostForms = 12
 
 func patternSequence(tokens []string) ([]wordSet, []string) {
-	sets := []wordSet{{}}
+	sets := []wordSet{{words: map[string]bool{}}}
 	for len(tokens) > 0 {
 		switch tok := tokens[0]; {
 		case tok == "((":
 			inner, rest := patternAlternatives(tokens[1:])
 			end := rest[0]
 			tokens = rest[1:]
+			common := inCommon(inner)
 			if end == "))??" {
-				continue
-			}
-			if len(sets)*len(inner) > mostForms {
-				inner = []wordSet{inCommon(inner)}
+				inner = []wordSet{{length: common.length}}
+			} else if len(sets)*len(inner) > mostForms {
+				inner = []wordSet{common}
 			}
 			var next []wordSet
 			for _, a := range sets {
 				for _, b := range inner {
-					sum := wordSet{}
-					for w := range a {
-						sum[w] = true
-					}
-					for w := range b {
-						sum[w] = true
-					}
+					sum := wordSet{words: maps.Clone(a.words), length: a.length + b.length}
+					maps.Copy(sum.words, b.words)
 					next = append(next, sum)
 				}
 			}
@@ -152,9 +155,20 @@ func patternSequence(tokens []string) ([]wordSet, []string) {
 			continue
 		case tok == "||" || strings.HasPrefix(tok, "))"):
 			return sets, tokens
-		case telling(tok):
-			for _, s := range sets {
-				s[strings.ToLower(tok)] = true
+		case strings.HasPrefix(tok, "__"):
+			n, err := strconv.Atoi(strings.Trim(tok, "_"))
+			if err != nil {
+				panic(err) // the token is digits between lines
+			}
+			for i := range sets {
+				sets[i].length += n
+			}
+		case !strings.HasPrefix(tok, "//**"):
+			for i := range sets {
+				sets[i].length++
+				if telling(tok) {
+					sets[i].words[singular(strings.ToLower(tok))] = true
+				}
 			}
 		}
 		tokens = tokens[1:]
@@ -162,18 +176,22 @@ func patternSequence(tokens []string) ([]wordSet, []string) {
 	return sets, nil
 }
 
+// inCommon is what alternatives have in common, and the length of the longest.
 func inCommon(sets []wordSet) wordSet {
-	sum := wordSet{}
-	for w := range sets[0] {
-		all := true
-		for _, s := range sets[1:] {
-			all = all && s[w]
-		}
-		if all {
-			sum[w] = true
-		}
+	sum := wordSet{words: maps.Clone(sets[0].words)}
+	for _, s := range sets {
+		maps.DeleteFunc(sum.words, func(w string, _ bool) bool { return !s.words[w] })
+		sum.length = max(sum.length, s.length)
 	}
 	return sum
+}
+
+// singular cuts the s off that candidates does not look at.
+func singular(w string) string {
+	if len(w) > shortWord {
+		return strings.TrimSuffix(w, "s")
+	}
+	return w
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9]+$`)
