@@ -32,9 +32,16 @@ type verdictOnSBOM struct {
 	Remarks  []string         `json:"remarks,omitempty"`
 }
 
+// validateFlags are the flags of sbom validate.
+type validateFlags struct {
+	dir          string
+	files, rules []string
+	quiet        bool
+	out          outputFlag
+}
+
 func newSBOMValidate(s Streams) *cobra.Command {
-	var out outputFlag
-	dir, files, rules, quiet := "", []string(nil), []string{"spdx", "ntia"}, false
+	f := validateFlags{rules: []string{"spdx", "ntia"}}
 	c := &cobra.Command{
 		Use:   "validate FILE",
 		Short: "Judge a bill of materials, and files against it",
@@ -48,52 +55,55 @@ With --dir or --file, only the files are judged: whether they have the checksums
   seaworthy sbom validate halyard.spdx.json --rules spdx
   seaworthy sbom validate halyard.spdx.json --dir ./src`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			for _, r := range rules {
-				if r != "spdx" && r != "ntia" {
-					return usagef("--rules %q: write spdx, ntia or both", r)
-				}
-			}
-			reading, err := readAnySBOM(s, args[0])
-			if err != nil {
-				return err
-			}
-			d := reading.Document
-			v := verdictOnSBOM{Format: reading.Format, Packages: len(d.Packages), Files: len(d.Files), Findings: []sbom.Finding{}, Remarks: reading.Remarks}
-			if dir != "" || len(files) > 0 {
-				if v.Checked, err = checkAgainst(d, dir, files); err != nil {
-					return err
-				}
-			} else {
-				v.Findings = append(v.Findings, slices.DeleteFunc(sbom.Validate(d), func(f sbom.Finding) bool { return !slices.Contains(rules, string(f.Rule)) })...)
-			}
-			wrong := len(v.Findings)
-			for _, f := range v.Checked {
-				if f.Status != sbom.Same {
-					wrong++
-				}
-			}
-			v.Valid = wrong == 0
-			if !quiet {
-				if err := out.print(s.Out, v, func(w io.Writer) error { return drawVerdict(w, v) }); err != nil {
-					return err
-				}
-			}
-			switch {
-			case v.Valid:
-				return nil
-			case len(v.Checked) > 0:
-				return verdictError{fmt.Sprintf("%s not as %s says.", count(wrong, "file is", "files are"), args[0])}
-			}
-			return verdictError{fmt.Sprintf("%s in %s.", count(wrong, "problem", "problems"), args[0])}
-		},
+		RunE: func(_ *cobra.Command, args []string) error { return f.run(s, args[0]) },
 	}
-	c.Flags().StringVarP(&dir, "dir", "d", "", "`folder` whose files are judged")
-	c.Flags().StringSliceVarP(&files, "file", "f", nil, "`file` to judge; repeat it for more")
-	c.Flags().StringSliceVar(&rules, "rules", rules, "`rules` to judge a document by: spdx, ntia")
-	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "print only the verdict")
-	out.add(c)
+	c.Flags().StringVarP(&f.dir, "dir", "d", "", "`folder` whose files are judged")
+	c.Flags().StringSliceVarP(&f.files, "file", "f", nil, "`file` to judge; repeat it for more")
+	c.Flags().StringSliceVar(&f.rules, "rules", f.rules, "`rules` to judge a document by: spdx, ntia")
+	c.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "print only the verdict")
+	f.out.add(c)
 	return c
+}
+
+func (f *validateFlags) run(s Streams, file string) error {
+	for _, r := range f.rules {
+		if r != "spdx" && r != "ntia" {
+			return usagef("--rules %q: write spdx, ntia or both", r)
+		}
+	}
+	reading, err := readAnySBOM(s, file)
+	if err != nil {
+		return err
+	}
+	d := reading.Document
+	v := verdictOnSBOM{Format: reading.Format, Packages: len(d.Packages), Files: len(d.Files), Findings: []sbom.Finding{}, Remarks: reading.Remarks}
+	onFiles := f.dir != "" || len(f.files) > 0
+	if onFiles {
+		if v.Checked, err = checkAgainst(d, f.dir, f.files); err != nil {
+			return err
+		}
+	} else {
+		v.Findings = append(v.Findings, slices.DeleteFunc(sbom.Validate(d), func(x sbom.Finding) bool { return !slices.Contains(f.rules, string(x.Rule)) })...)
+	}
+	wrong := len(v.Findings)
+	for _, c := range v.Checked {
+		if c.Status != sbom.Same {
+			wrong++
+		}
+	}
+	v.Valid = wrong == 0
+	if !f.quiet {
+		if err := f.out.print(s.Out, v, func(w io.Writer) error { return drawVerdict(w, v) }); err != nil {
+			return err
+		}
+	}
+	switch {
+	case v.Valid:
+		return nil
+	case onFiles:
+		return verdictError{fmt.Sprintf("%s not as %s says.", count(wrong, "file is", "files are"), file)}
+	}
+	return verdictError{fmt.Sprintf("%s in %s.", count(wrong, "problem", "problems"), file)}
 }
 
 func drawVerdict(w io.Writer, v verdictOnSBOM) error {

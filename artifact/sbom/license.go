@@ -179,7 +179,7 @@ func (p *expressionParser) term(depth int) (Expression, error) {
 
 func parseLicense(token string) (Expression, error) {
 	if spelling, _, ok := KnownLicense(token); ok {
-		return Expression{License: spelling}, nil // GPL-2.0+ is listed with its plus
+		return Expression{License: spelling}, nil
 	}
 	e := Expression{License: token}
 	if e.License, e.OrLater = strings.CutSuffix(token, "+"); strings.HasPrefix(token, "DocumentRef-") {

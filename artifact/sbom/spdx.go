@@ -7,17 +7,18 @@ import (
 )
 
 // The types below are SPDX 2.3 as its JSON schema spells it. Tag-value is read
-// into them and written from them too, so that both say the same. They are our
+// into them and written from them too, so that both say the same; a field's tag
+// names it there. They are our
 // own because what they read has to be kept as it is: spdx/tools-golang refuses
 // documents for one malformed value and leaves escapes in names.
 
 type spdxDocument struct {
 	ID            string             `json:"SPDXID"`
-	Version       string             `json:"spdxVersion"`
-	DataLicense   string             `json:"dataLicense"`
-	Name          string             `json:"name"`
-	Namespace     string             `json:"documentNamespace"`
-	Comment       string             `json:"comment,omitempty"`
+	Version       string             `json:"spdxVersion" tag:"SPDXVersion"`
+	DataLicense   string             `json:"dataLicense" tag:"DataLicense"`
+	Name          string             `json:"name" tag:"DocumentName"`
+	Namespace     string             `json:"documentNamespace" tag:"DocumentNamespace"`
+	Comment       string             `json:"comment,omitempty" tag:"DocumentComment"`
 	Creation      spdxCreation       `json:"creationInfo"`
 	External      []spdxExternalDoc  `json:"externalDocumentRefs,omitempty"`
 	Describes     []string           `json:"documentDescribes,omitempty"`
@@ -30,10 +31,10 @@ type spdxDocument struct {
 }
 
 type spdxCreation struct {
-	Created     string   `json:"created"`
-	Creators    []string `json:"creators"`
-	LicenseList string   `json:"licenseListVersion,omitempty"`
-	Comment     string   `json:"comment,omitempty"`
+	Created     string   `json:"created" tag:"Created"`
+	Creators    []string `json:"creators" tag:"Creator"`
+	LicenseList string   `json:"licenseListVersion,omitempty" tag:"LicenseListVersion"`
+	Comment     string   `json:"comment,omitempty" tag:"CreatorComment"`
 }
 
 type spdxExternalDoc struct {
@@ -50,30 +51,30 @@ type spdxChecksum struct {
 type spdxPackage struct {
 	ID               string            `json:"SPDXID"`
 	Name             string            `json:"name"`
-	Version          string            `json:"versionInfo,omitempty"`
-	FileName         string            `json:"packageFileName,omitempty"`
-	Supplier         string            `json:"supplier,omitempty"`
-	Originator       string            `json:"originator,omitempty"`
-	Download         string            `json:"downloadLocation"`
+	Version          string            `json:"versionInfo,omitempty" tag:"PackageVersion"`
+	FileName         string            `json:"packageFileName,omitempty" tag:"PackageFileName"`
+	Supplier         string            `json:"supplier,omitempty" tag:"PackageSupplier"`
+	Originator       string            `json:"originator,omitempty" tag:"PackageOriginator"`
+	Download         string            `json:"downloadLocation" tag:"PackageDownloadLocation"`
 	FilesAnalyzed    *bool             `json:"filesAnalyzed,omitempty"` // absent means true
 	Verification     *spdxVerification `json:"packageVerificationCode,omitempty"`
 	Checksums        []spdxChecksum    `json:"checksums,omitempty"`
-	Homepage         string            `json:"homepage,omitempty"`
-	Source           string            `json:"sourceInfo,omitempty"`
-	LicenseConcluded string            `json:"licenseConcluded,omitempty"`
-	LicenseFromFiles []string          `json:"licenseInfoFromFiles,omitempty"`
-	LicenseDeclared  string            `json:"licenseDeclared,omitempty"`
-	LicenseComments  string            `json:"licenseComments,omitempty"`
-	Copyright        string            `json:"copyrightText,omitempty"`
-	Summary          string            `json:"summary,omitempty"`
-	Description      string            `json:"description,omitempty"`
-	Comment          string            `json:"comment,omitempty"`
+	Homepage         string            `json:"homepage,omitempty" tag:"PackageHomePage"`
+	Source           string            `json:"sourceInfo,omitempty" tag:"PackageSourceInfo"`
+	LicenseConcluded string            `json:"licenseConcluded,omitempty" tag:"PackageLicenseConcluded"`
+	LicenseFromFiles []string          `json:"licenseInfoFromFiles,omitempty" tag:"PackageLicenseInfoFromFiles"`
+	LicenseDeclared  string            `json:"licenseDeclared,omitempty" tag:"PackageLicenseDeclared"`
+	LicenseComments  string            `json:"licenseComments,omitempty" tag:"PackageLicenseComments"`
+	Copyright        string            `json:"copyrightText,omitempty" tag:"PackageCopyrightText"`
+	Summary          string            `json:"summary,omitempty" tag:"PackageSummary"`
+	Description      string            `json:"description,omitempty" tag:"PackageDescription"`
+	Comment          string            `json:"comment,omitempty" tag:"PackageComment"`
 	References       []spdxReference   `json:"externalRefs,omitempty"`
-	Attribution      []string          `json:"attributionTexts,omitempty"`
-	Purpose          string            `json:"primaryPackagePurpose,omitempty"`
-	Released         string            `json:"releaseDate,omitempty"`
-	Built            string            `json:"builtDate,omitempty"`
-	ValidUntil       string            `json:"validUntilDate,omitempty"`
+	Attribution      []string          `json:"attributionTexts,omitempty" tag:"PackageAttributionText"`
+	Purpose          string            `json:"primaryPackagePurpose,omitempty" tag:"PrimaryPackagePurpose"`
+	Released         string            `json:"releaseDate,omitempty" tag:"ReleaseDate"`
+	Built            string            `json:"builtDate,omitempty" tag:"BuiltDate"`
+	ValidUntil       string            `json:"validUntilDate,omitempty" tag:"ValidUntilDate"`
 	HasFiles         []string          `json:"hasFiles,omitempty"` // read only, deprecated
 	Annotations      []spdxAnnotation  `json:"annotations,omitempty"`
 }
@@ -93,25 +94,25 @@ type spdxReference struct {
 type spdxFile struct {
 	ID               string           `json:"SPDXID"`
 	Name             string           `json:"fileName"`
-	Types            []string         `json:"fileTypes,omitempty"`
+	Types            []string         `json:"fileTypes,omitempty" tag:"FileType"`
 	Checksums        []spdxChecksum   `json:"checksums"`
-	LicenseConcluded string           `json:"licenseConcluded,omitempty"`
-	LicensesInFile   []string         `json:"licenseInfoInFiles,omitempty"`
-	LicenseComments  string           `json:"licenseComments,omitempty"`
-	Copyright        string           `json:"copyrightText,omitempty"`
-	Comment          string           `json:"comment,omitempty"`
-	Notice           string           `json:"noticeText,omitempty"`
-	Contributors     []string         `json:"fileContributors,omitempty"`
-	Attribution      []string         `json:"attributionTexts,omitempty"`
+	LicenseConcluded string           `json:"licenseConcluded,omitempty" tag:"LicenseConcluded"`
+	LicensesInFile   []string         `json:"licenseInfoInFiles,omitempty" tag:"LicenseInfoInFile"`
+	LicenseComments  string           `json:"licenseComments,omitempty" tag:"LicenseComments"`
+	Copyright        string           `json:"copyrightText,omitempty" tag:"FileCopyrightText"`
+	Comment          string           `json:"comment,omitempty" tag:"FileComment"`
+	Notice           string           `json:"noticeText,omitempty" tag:"FileNotice"`
+	Contributors     []string         `json:"fileContributors,omitempty" tag:"FileContributor"`
+	Attribution      []string         `json:"attributionTexts,omitempty" tag:"FileAttributionText"`
 	Annotations      []spdxAnnotation `json:"annotations,omitempty"`
 }
 
 type spdxLicense struct {
 	ID      string   `json:"licenseId"`
-	Text    string   `json:"extractedText"`
-	Name    string   `json:"name,omitempty"`
+	Text    string   `json:"extractedText" tag:"ExtractedText"`
+	Name    string   `json:"name,omitempty" tag:"LicenseName"`
 	SeeAlso []string `json:"seeAlsos,omitempty"`
-	Comment string   `json:"comment,omitempty"`
+	Comment string   `json:"comment,omitempty" tag:"LicenseComment"`
 }
 
 type spdxRelationship struct {

@@ -1,17 +1,43 @@
 package sbom
 
-import "strings"
+import (
+	"reflect"
+	"strings"
+	"sync"
+)
 
-// set puts a value in its field, or appends it to its list, and reports whether
-// there is either.
-func set(value string, field *string, list *[]string) bool {
+// tagFields finds the fields of a struct by their tags.
+func tagFields(of reflect.Type) map[string]int {
+	fields := map[string]int{}
+	for i := range of.NumField() {
+		if tag := of.Field(i).Tag.Get("tag"); tag != "" {
+			fields[tag] = i
+		}
+	}
+	return fields
+}
+
+// allTagFields holds the fields of everything that tags fill, found once.
+var allTagFields = sync.OnceValue(func() map[reflect.Type]map[string]int {
+	all := map[reflect.Type]map[string]int{}
+	for _, v := range []any{spdxDocument{}, spdxCreation{}, spdxPackage{}, spdxFile{}, spdxLicense{}} {
+		all[reflect.TypeOf(v)] = tagFields(reflect.TypeOf(v))
+	}
+	return all
+})
+
+// set puts a value in the field of that tag, or appends it to its list, and
+// reports whether there is one.
+func set(into any, tag, value string) bool {
+	v := reflect.ValueOf(into).Elem()
+	i, ok := allTagFields()[v.Type()][tag]
 	switch {
-	case field != nil:
-		*field = value
-	case list != nil:
-		*list = append(*list, value)
-	default:
+	case !ok:
 		return false
+	case v.Field(i).Kind() == reflect.Slice:
+		v.Field(i).Set(reflect.Append(v.Field(i), reflect.ValueOf(value)))
+	default:
+		v.Field(i).SetString(value)
 	}
 	return true
 }
@@ -27,8 +53,7 @@ func (t *tagReader) ofDocument(tag, value string) bool {
 		d.External = append(d.External, spdxExternalDoc{ID: words[0], Document: words[1], Checksum: tagChecksum(strings.Join(words[2:], " "))})
 		return true
 	}
-	field, list := documentField(d, tag)
-	return set(value, field, list)
+	return set(d, tag, value) || set(&d.Creation, tag, value)
 }
 
 func (t *tagReader) ofPackage(p *spdxPackage, tag, value string) bool {
@@ -52,8 +77,7 @@ func (t *tagReader) ofPackage(p *spdxPackage, tag, value string) bool {
 			p.References[n-1].Comment = value
 		}
 	default:
-		field, list := packageField(p, tag)
-		return set(value, field, list)
+		return set(p, tag, value)
 	}
 	return true
 }
@@ -65,26 +89,17 @@ func (t *tagReader) ofFile(f *spdxFile, tag, value string) bool {
 	case "FileDependency", "ArtifactOfProjectName", "ArtifactOfProjectHomePage", "ArtifactOfProjectURI":
 		// Deprecated since SPDX 2.0, and not kept.
 	default:
-		field, list := fileField(f, tag)
-		return set(value, field, list)
+		return set(f, tag, value)
 	}
 	return true
 }
 
 func ofLicense(l *spdxLicense, tag, value string) bool {
-	switch tag {
-	case "LicenseCrossReference":
-		for url := range strings.SplitSeq(value, ",") {
-			l.SeeAlso = append(l.SeeAlso, strings.TrimSpace(url))
-		}
-	case "ExtractedText":
-		l.Text = value
-	case "LicenseName":
-		l.Name = value
-	case "LicenseComment":
-		l.Comment = value
-	default:
-		return false
+	if tag != "LicenseCrossReference" {
+		return set(l, tag, value)
+	}
+	for url := range strings.SplitSeq(value, ",") {
+		l.SeeAlso = append(l.SeeAlso, strings.TrimSpace(url))
 	}
 	return true
 }
@@ -105,101 +120,4 @@ func tagVerification(value string) *spdxVerification {
 		}
 	}
 	return v
-}
-
-// documentField finds where the document keeps what a tag says.
-func documentField(d *spdxDocument, tag string) (*string, *[]string) {
-	switch tag {
-	case "SPDXVersion":
-		return &d.Version, nil
-	case "DataLicense":
-		return &d.DataLicense, nil
-	case "DocumentName":
-		return &d.Name, nil
-	case "DocumentNamespace":
-		return &d.Namespace, nil
-	case "DocumentComment":
-		return &d.Comment, nil
-	case "Created":
-		return &d.Creation.Created, nil
-	case "CreatorComment":
-		return &d.Creation.Comment, nil
-	case "LicenseListVersion":
-		return &d.Creation.LicenseList, nil
-	case "Creator":
-		return nil, &d.Creation.Creators
-	}
-	return nil, nil
-}
-
-// packageField finds where a package keeps what a tag says.
-func packageField(p *spdxPackage, tag string) (*string, *[]string) {
-	switch tag {
-	case "PackageVersion":
-		return &p.Version, nil
-	case "PackageFileName":
-		return &p.FileName, nil
-	case "PackageSupplier":
-		return &p.Supplier, nil
-	case "PackageOriginator":
-		return &p.Originator, nil
-	case "PackageDownloadLocation":
-		return &p.Download, nil
-	case "PackageHomePage":
-		return &p.Homepage, nil
-	case "PackageSourceInfo":
-		return &p.Source, nil
-	case "PackageLicenseConcluded":
-		return &p.LicenseConcluded, nil
-	case "PackageLicenseDeclared":
-		return &p.LicenseDeclared, nil
-	case "PackageLicenseComments":
-		return &p.LicenseComments, nil
-	case "PackageCopyrightText":
-		return &p.Copyright, nil
-	case "PackageSummary":
-		return &p.Summary, nil
-	case "PackageDescription":
-		return &p.Description, nil
-	case "PackageComment":
-		return &p.Comment, nil
-	case "PrimaryPackagePurpose":
-		return &p.Purpose, nil
-	case "ReleaseDate":
-		return &p.Released, nil
-	case "BuiltDate":
-		return &p.Built, nil
-	case "ValidUntilDate":
-		return &p.ValidUntil, nil
-	case "PackageLicenseInfoFromFiles":
-		return nil, &p.LicenseFromFiles
-	case "PackageAttributionText":
-		return nil, &p.Attribution
-	}
-	return nil, nil
-}
-
-// fileField finds where a file keeps what a tag says.
-func fileField(f *spdxFile, tag string) (*string, *[]string) {
-	switch tag {
-	case "LicenseConcluded":
-		return &f.LicenseConcluded, nil
-	case "LicenseComments":
-		return &f.LicenseComments, nil
-	case "FileCopyrightText":
-		return &f.Copyright, nil
-	case "FileComment":
-		return &f.Comment, nil
-	case "FileNotice":
-		return &f.Notice, nil
-	case "FileType":
-		return nil, &f.Types
-	case "LicenseInfoInFile":
-		return nil, &f.LicensesInFile
-	case "FileContributor":
-		return nil, &f.Contributors
-	case "FileAttributionText":
-		return nil, &f.Attribution
-	}
-	return nil, nil
 }
