@@ -113,25 +113,32 @@ type claim struct {
 
 // clashesIn looks at the images promoted to one repository.
 func clashesIn(group []owner, repository string, found map[imageKey]string) {
-	first := map[string]claim{}
+	first := map[string]artifact.Digest{}
 	clashing := map[string][]claim{}
-	for _, o := range group {
-		for i := range o.image.Entries {
-			c := claim{o, &o.image.Entries[i]}
-			for _, t := range c.entry.Tags {
-				have, known := first[t]
-				switch {
-				case !known:
-					first[t] = c
-				case have.entry.Digest != c.entry.Digest || clashing[t] != nil:
-					if clashing[t] == nil {
-						clashing[t] = []claim{have}
-					}
-					clashing[t] = append(clashing[t], c)
+	each := func(do func(tag string, c claim)) {
+		for _, o := range group {
+			for i := range o.image.Entries {
+				for _, t := range o.image.Entries[i].Tags {
+					do(t, claim{o, &o.image.Entries[i]})
 				}
 			}
 		}
 	}
+	each(func(tag string, c claim) {
+		if have, known := first[tag]; !known {
+			first[tag] = c.entry.Digest
+		} else if have != c.entry.Digest {
+			clashing[tag] = nil
+		}
+	})
+	if len(clashing) == 0 {
+		return
+	}
+	each(func(tag string, c claim) {
+		if all, clashes := clashing[tag]; clashes {
+			clashing[tag] = append(all, c)
+		}
+	})
 	for _, t := range sortedKeys(clashing) {
 		var where []string
 		for _, c := range clashing[t] {
@@ -200,7 +207,7 @@ func (p *planner) manifest(m Manifest) {
 		for _, e := range image.Entries {
 			c.Tags += len(e.Tags)
 			c.Wanted += max(1, len(e.Tags)) * len(destinations)
-			p.image(wish{&m, image, e, source, targets, shared})
+			p.image(wish{manifest: &m, image: image, entry: e, source: source, targets: targets, shared: shared})
 		}
 	}
 }
@@ -222,6 +229,7 @@ type wish struct {
 	source   target
 	targets  []target
 	shared   []Location // the locations of targets
+	others   bool       // what other manifests bring need not be brought again
 }
 
 // image plans one image, or refuses it.
@@ -236,7 +244,7 @@ func (p *planner) image(w wish) {
 	}
 	items := p.needs(w)
 	if len(items) == 0 {
-		return // it is where it is wanted, or another manifest brings it
+		return // it is where it is wanted
 	}
 	if p.inventory != nil {
 		if reason, why := p.objection(w); why != "" {
@@ -244,6 +252,10 @@ func (p *planner) image(w wish) {
 			return
 		}
 		p.restaged(w)
+	}
+	if slices.ContainsFunc(w.targets, func(t target) bool { return t.contested }) {
+		w.others = true
+		items = p.needs(w)
 	}
 	p.plan.Items = append(p.plan.Items, items...)
 	for _, t := range w.targets {
@@ -264,11 +276,11 @@ func (p *planner) needs(w wish) []Item {
 		missing = missing[:0]
 		copied := t.holds.has(w.entry.Digest)
 		for _, tag := range w.entry.Tags {
-			if d, ok := t.holds.tag(tag); (!ok || d != w.entry.Digest) && !p.planned(t, tag, w.entry.Digest) {
+			if d, ok := t.holds.tag(tag); (!ok || d != w.entry.Digest) && !p.planned(w, t, tag) {
 				missing = append(missing, tag)
 			}
 		}
-		if len(missing) == 0 && (copied || len(w.entry.Tags) > 0 || p.planned(t, "", w.entry.Digest)) {
+		if len(missing) == 0 && (copied || len(w.entry.Tags) > 0 || p.planned(w, t, "")) {
 			continue
 		}
 		at := slices.IndexFunc(items, func(o Item) bool { return o.Copied == copied && slices.Equal(o.Tags, missing) })
@@ -291,8 +303,8 @@ func (p *planner) needs(w wish) []Item {
 }
 
 // planned reports whether the plan brings a tag to a destination already.
-func (p *planner) planned(t target, tag string, d artifact.Digest) bool {
-	return t.contested && p.done[doneKey{t.repository, tag, d}]
+func (p *planner) planned(w wish, t target, tag string) bool {
+	return w.others && t.contested && p.done[doneKey{t.repository, tag, w.entry.Digest}]
 }
 
 // objection says why an image that something lacks cannot be promoted.
