@@ -165,7 +165,7 @@ packages:
 - {name: x, summary: Ropes, maintainer: ada}
 build: {formats: [tar.gz, rar, tar.gz]}
 `, []string{
-			`f:2: "Halyard" cannot be the name of an image`, `f:4: unknown field "sorce": write source`, "f:5: package x: name \"x\": write two or more", "f:5: package x: license: name the license",
+			`f:2: image Halyard: "Halyard" cannot be the name of an image`, `f:4: unknown field "sorce": write source`, "f:5: package x: name \"x\": write two or more", "f:5: package x: license: name the license",
 			`f:5: package x: maintainer "ada": write Name <mail@example.org>`, "f:5: package x: platforms: list them", "f:5: package x: contents:", `f:7: format "rar": write one of tar.gz, tar.zst, zip, binary`, "f:7: tar.gz is there twice",
 		}},
 		{"second document", "version: 1\n---\nversion: 1\n", []string{"f:3: a second document"}},

@@ -165,6 +165,19 @@ build:
   platforms: [linux/amd64, linux/arm64, darwin/arm64, windows/amd64]
   files: {{if .Files}}{{list .Files}}{{else}}["LICENSE*", "README*"]{{end}}
 
+# Made of what was built for each platform:
+# images: # container images, pushed to the registry
+#   - name: {{.Name}}
+#     files: [{source: {{.Name}}, path: /usr/bin/{{.Name}}}]
+#     entrypoint: [/usr/bin/{{.Name}}]
+# packages: # deb, rpm and apk
+#   - name: {{.Name}}
+#     summary: {{quoted .Description}}
+#     maintainer: Ada <ada@example.org>
+#     license: Apache-2.0
+#     platforms: [linux/amd64, linux/arm64]
+#     contents: [{source: "{build}/{{.Name}}", destination: /usr/bin/{{.Name}}}]
+
 release:
   tag_prefix: v
   branch_pattern: release-{major}.{minor}
