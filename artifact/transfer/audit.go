@@ -174,7 +174,7 @@ func (a *auditor) repository(ctx context.Context, w wanted) error {
 		return err
 	}
 	tags, digests := map[string]artifact.Digest{}, map[artifact.Digest]bool{}
-	for _, e := range w.entries {
+	for _, e := range w.each() {
 		digests[e.Digest] = true
 		for _, t := range e.Tags {
 			tags[t] = e.Digest
@@ -239,7 +239,7 @@ func (a *auditor) tags(ctx context.Context, repo *repository, repository string,
 // missing looks for the digests that no tag led to.
 func (a *auditor) missing(ctx context.Context, repo *repository, w wanted, list listing, found map[artifact.Digest]bool) error {
 	looked := map[artifact.Digest]bool{}
-	for _, e := range w.entries {
+	for _, e := range w.each() {
 		if found[e.Digest] || list.digests[e.Digest] || looked[e.Digest] {
 			continue
 		}

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -42,12 +43,27 @@ const holdLimit = 64 << 20
 // wanted is what manifests want of a destination repository.
 type wanted struct {
 	repository string
-	entries    []want
+	groups     []group
 }
 
-type want struct {
-	source string
-	promote.Entry
+// group is an image of a manifest. Mirrors share its entries.
+type group struct {
+	source  string // repository
+	entries []promote.Entry
+}
+
+// each walks over what is wanted, with the source of each. What a manifest
+// misspells is passed over: the plan refuses it.
+func (w wanted) each() iter.Seq2[string, promote.Entry] {
+	return func(yield func(string, promote.Entry) bool) {
+		for _, g := range w.groups {
+			for _, e := range g.entries {
+				if e.Fault == "" && !yield(g.source, e) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // demands collects what is wanted, by destination repository.
@@ -56,14 +72,14 @@ type demands struct {
 	all []wanted
 }
 
-func (d *demands) add(repository string, w want) {
+func (d *demands) add(repository string, g group) {
 	n, known := d.at[repository]
 	if !known {
 		n = len(d.all)
 		d.at[repository] = n
 		d.all = append(d.all, wanted{repository: repository})
 	}
-	d.all[n].entries = append(d.all[n].entries, w)
+	d.all[n].groups = append(d.all[n].groups, g)
 }
 
 func (d *demands) sorted() []wanted {
@@ -78,9 +94,7 @@ func demand(manifests []promote.Manifest) []wanted {
 		source := m.Source().Name
 		for _, r := range m.Destinations() {
 			for _, i := range m.Images {
-				for _, e := range i.Entries {
-					d.add(r.Name+"/"+i.Name, want{source + "/" + i.Name, e})
-				}
+				d.add(r.Name+"/"+i.Name, group{source + "/" + i.Name, i.Entries})
 			}
 		}
 	}
@@ -91,8 +105,9 @@ func demand(manifests []promote.Manifest) []wanted {
 func planned(p *promote.Plan) []wanted {
 	d := demands{at: map[string]int{}}
 	for _, i := range p.Items {
+		g := group{i.Source.Repository(), []promote.Entry{{Digest: i.Digest, Tags: i.Tags}}}
 		for _, to := range i.Destinations {
-			d.add(to.Repository(), want{i.Source.Repository(), promote.Entry{Digest: i.Digest, Tags: i.Tags}})
+			d.add(to.Repository(), g)
 		}
 	}
 	return d.sorted()
@@ -168,13 +183,13 @@ func (s *survey) destination(ctx context.Context, w wanted) ([]staged, error) {
 	view.fresh = list.absent
 	var lacks []staged
 	var checked []entry
-	for _, e := range w.entries {
-		lack, look, err := s.compare(ctx, view.repo, list, w.repository, e.Entry)
+	for source, e := range w.each() {
+		lack, look, err := s.compare(ctx, view.repo, list, w.repository, e)
 		if err != nil {
 			return nil, err
 		}
 		if lack {
-			lacks = append(lacks, staged{e.source, e.Digest})
+			lacks = append(lacks, staged{source, e.Digest})
 		}
 		if look {
 			checked = append(checked, entry{s.now(), w.repository, e.Digest, Checked, e.Tags})
@@ -182,7 +197,9 @@ func (s *survey) destination(ctx context.Context, w wanted) ([]staged, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lists[w.repository] = view
+	if len(lacks) > 0 {
+		s.lists[w.repository] = view // to be looked at again before tags are written
+	}
 	s.checked = append(s.checked, checked...)
 	return lacks, nil
 }

@@ -165,7 +165,7 @@ func (l *listing) read(body io.ReadCloser) (err error) {
 	}
 	for d, m := range page.Manifest {
 		if _, err := artifact.ParseDigest(string(d)); err != nil {
-			return fmt.Errorf("what came is no list: %w", err)
+			continue // of a kind that nobody can ask for
 		}
 		l.digests[d] = true
 		for _, t := range m.Tag {

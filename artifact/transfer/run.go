@@ -233,7 +233,9 @@ func (p *Promotion) image(ctx context.Context, i promote.Item) (Outcome, error) 
 			continue
 		}
 		to[n].to = p.o.Registries.repository(repo)
-		to[n].fresh = p.survey.lists[d.Repository()].fresh
+		if view := p.survey.lists[d.Repository()]; view != nil {
+			to[n].fresh = view.fresh
+		}
 	}
 	window, m, err := p.open(ctx, i)
 	if err != nil {
@@ -327,6 +329,9 @@ func (p *Promotion) tags(ctx context.Context, i promote.Item, m *manifest, to []
 	}
 	return p.each(to, func(a *arrival) (*entry, error) {
 		view := p.survey.lists[a.name]
+		if view == nil {
+			view = &tagList{repo: a.to, now: p.o.Now}
+		}
 		for _, tag := range i.Tags {
 			have, err := view.holds(ctx, tag)
 			switch {
