@@ -20,7 +20,7 @@ import (
 )
 
 func newMirror(s Streams) *cobra.Command {
-	c := &cobra.Command{Use: "mirror", Short: "Copies of what others publish"}
+	c := &cobra.Command{Use: "mirror", Short: "Copy what others publish: the releases of a forge into a bucket"}
 	c.AddCommand(newMirrorGitHub(s))
 	return c
 }
