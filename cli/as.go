@@ -26,7 +26,7 @@ type translation func(args []string) ([]string, error)
 
 // aliases lists every command line of another tool that is understood.
 func aliases() []alias {
-	return slices.Concat(gh2gcsAliases(), kpromoAliases(), cipmmAliases(), kubepkgAliases(), bomAliases())
+	return slices.Concat(gh2gcsAliases(), kpromoAliases(), cipmmAliases(), bomAliases(), kubepkgAliases())
 }
 
 // Invoked returns the arguments of a program that was called as argv: called by
