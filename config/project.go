@@ -21,8 +21,8 @@ type Project struct {
 	// What is made of what was built.
 	Images   []artifact.ImageSpec   `json:"images" doc:"Container images, made of what was built for each platform."`
 	Packages []artifact.PackageSpec `json:"packages" doc:"Packages for deb, rpm and apk, made of what was built for each platform."`
-	Release Release  `json:"release" doc:"How releases are named, judged and told of."`
-	Grid    Grid     `json:"grid" doc:"How test results are shown."`
+	Release  Release                `json:"release" doc:"How releases are named, judged and told of."`
+	Grid     Grid                   `json:"grid" doc:"How test results are shown."`
 
 	// Warnings of Parse: the file can be used, but look at these.
 	Warnings []strict.Problem `json:"-"`
