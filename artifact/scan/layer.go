@@ -125,7 +125,8 @@ func scanLayer(ctx context.Context, l containerLayer, b *budget, seed maphash.Se
 		out = io.TeeReader(r, tarSum)
 	}
 	s := newLayerScan(seed, o)
-	err = errors.Join(walkTar(ctx, out, b, s.entry), s.finish())
+	stream := readAhead(out)
+	err = errors.Join(walkTar(ctx, stream, b, s.entry), s.finish(), stream.Close())
 	if err != nil {
 		return nil, err
 	}
