@@ -205,7 +205,8 @@ func inherit(base v1.Image) ([]mutate.Addendum, *v1.ConfigFile, error) {
 		return nil, nil, err
 	}
 	config = config.DeepCopy()
-	config.Container, config.DockerVersion, config.Author = "", "", ""
+	config.Container, config.Author = "", ""
+	config.DockerVersion = "" //lint:ignore SA1019 old bases have it, and it tells of their builder
 	config.Config.OnBuild, config.Config.Image, config.Config.Hostname = nil, "", ""
 	return adds, config, nil
 }

@@ -233,7 +233,7 @@ func CheckFileName(name string) error {
 	case name == "":
 		return fmt.Errorf("a file without a name: write name: PATH")
 	case len(name) > 1024 || !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\"):
-		return fmt.Errorf("file %q: write a path below the filestore, with single slashes and without . and ..", clip(name))
+		return fmt.Errorf("file %q: write a path below the filestore, with single slashes, and neither . nor .. in it", clip(name))
 	}
 	for _, r := range name {
 		if r < ' ' || r == 0x7f {
