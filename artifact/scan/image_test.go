@@ -343,7 +343,7 @@ func TestProgramInImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	packageNamed(t, d, "stdlib")
-	if len(d.Files) != 1 || d.Files[0].Name != "usr/bin/hello" || len(d.Files[0].Checksums) != 3 {
+	if len(d.Files) != 1 || d.Files[0].Name != "usr/bin/hello" || len(d.Files[0].Checksums) != 2 {
 		t.Errorf("%+v", d.Files)
 	}
 	o := given(t)

@@ -160,6 +160,7 @@ func newLayerScan(seed maphash.Seed, o Options) *layerScan {
 	s := &layerScan{options: o, seed: seed, view: &layerView{kept: map[string]kept{}, all: map[uint64]bool{}},
 		measurer: newMeasurer(nil), head: make([]byte, headOfProgram), names: map[string]string{}, texts: &errgroup.Group{}, read: map[string]copyrightFile{}}
 	s.texts.SetLimit(workers())
+	s.measurer.sha512 = nil // it is the slowest by far, and programs are big
 	if o.ImageFiles {
 		s.measurer = newMeasurer(o.Licenses)
 	}

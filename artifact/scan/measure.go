@@ -42,7 +42,7 @@ type measurer struct {
 	licenses *Licenses
 	sha1     hash.Hash
 	sha256   hash.Hash
-	sha512   hash.Hash
+	sha512   hash.Hash // nil where two sums are enough
 	head     []byte
 	block    []byte
 	programs programFinder
@@ -58,7 +58,9 @@ func newMeasurer(l *Licenses) *measurer {
 func (m *measurer) begin(name string) *measurer {
 	m.sha1.Reset()
 	m.sha256.Reset()
-	m.sha512.Reset()
+	if m.sha512 != nil {
+		m.sha512.Reset()
+	}
 	m.head = m.head[:0]
 	m.programs.reset()
 	m.name, m.size = name, 0
@@ -70,7 +72,9 @@ func (m *measurer) Write(b []byte) (int, error) {
 	m.size += int64(len(b))
 	m.sha1.Write(b)
 	m.sha256.Write(b)
-	m.sha512.Write(b)
+	if m.sha512 != nil {
+		m.sha512.Write(b)
+	}
 	if room := keptSize - len(m.head); room > 0 {
 		m.head = append(m.head, b[:min(room, len(b))]...)
 	}
@@ -85,8 +89,10 @@ func (m *measurer) end() (found, error) {
 	f := found{path: m.name, size: m.size, program: m.programs.program, binary: isBinary(m.head), sums: []sbom.Checksum{
 		{Algorithm: sbom.SHA1, Value: hex.EncodeToString(m.sha1.Sum(nil))},
 		{Algorithm: sbom.SHA256, Value: hex.EncodeToString(m.sha256.Sum(nil))},
-		{Algorithm: sbom.SHA512, Value: hex.EncodeToString(m.sha512.Sum(nil))},
 	}}
+	if m.sha512 != nil {
+		f.sums = append(f.sums, sbom.Checksum{Algorithm: sbom.SHA512, Value: hex.EncodeToString(m.sha512.Sum(nil))})
+	}
 	if m.licenses == nil || f.binary && !mayHoldText(m.name, m.head) {
 		return f, nil
 	}
