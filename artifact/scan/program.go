@@ -2,6 +2,7 @@ package scan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"debug/buildinfo"
 	"fmt"
@@ -73,7 +74,15 @@ func Program(ctx context.Context, file string, o Options) (sbom.Document, error)
 	f.path = path.Base(f.path)
 	itself := f.file(sbom.PackageID("", name, o.Version))
 	d.AddFile(itself)
-	d.Relate(sbom.DocumentID, sbom.Describes, f.program.describe(&d, itself))
+	own := f.program.describe(&d, itself)
+	for i := range d.Packages {
+		// What the build did not record, the caller may know.
+		if q := &d.Packages[i]; q.ID == own {
+			q.Version = cmp.Or(q.Version, o.Version)
+			q.Supplier = cmp.Or(q.Supplier, o.Supplier)
+		}
+	}
+	d.Relate(sbom.DocumentID, sbom.Describes, own)
 	return d, nil
 }
 

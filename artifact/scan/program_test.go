@@ -65,6 +65,20 @@ func TestProgram(t *testing.T) {
 	}
 }
 
+// What the build did not record is what the caller says.
+func TestProgramOfWhom(t *testing.T) {
+	t.Parallel()
+	o := given(t)
+	o.Version, o.Supplier = "1.2.3", sbom.Actor{Kind: sbom.Organization, Name: "Harbour"}
+	d, err := Program(t.Context(), goProgram(t, t.TempDir()), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own := packageNamed(t, d, "example.com/hello"); own.Version != "1.2.3" || own.Supplier != o.Supplier {
+		t.Errorf("it is version %q by %v", own.Version, own.Supplier)
+	}
+}
+
 func TestNoProgram(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "x")

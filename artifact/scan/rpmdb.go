@@ -96,14 +96,14 @@ func bdbBlobs(db []byte) ([][]byte, error) {
 		order = binary.BigEndian
 	}
 	if len(db) < 512 {
-		return nil, errors.New("Berkeley DB: shorter than its metadata")
+		return nil, errors.New("in the Berkeley DB: shorter than its metadata")
 	}
 	size := int(order.Uint32(db[20:]))
 	if size < 512 || size > 64<<10 || size&(size-1) != 0 {
-		return nil, fmt.Errorf("Berkeley DB: pages of %d bytes", size)
+		return nil, fmt.Errorf("in the Berkeley DB: pages of %d bytes", size)
 	}
 	if db[24] != 0 {
-		return nil, errors.New("Berkeley DB: it is encrypted")
+		return nil, errors.New("in the Berkeley DB: it is encrypted")
 	}
 	last := int(order.Uint32(db[32:]))
 	var blobs [][]byte
@@ -114,7 +114,7 @@ func bdbBlobs(db []byte) ([][]byte, error) {
 		}
 		entries := int(order.Uint16(page[20:]))
 		if bdbPageHead+2*entries > size {
-			return nil, fmt.Errorf("Berkeley DB: %d entries on a page", entries)
+			return nil, fmt.Errorf("in the Berkeley DB: %d entries on a page", entries)
 		}
 		for i := 1; i < entries; i += 2 { // keys stand between
 			at := int(order.Uint16(page[bdbPageHead+2*i:]))
@@ -141,31 +141,31 @@ func bdbEnd(page []byte, order binary.ByteOrder, i, size int) int {
 
 func bdbValue(db, page []byte, at, end, size int, order binary.ByteOrder) ([]byte, error) {
 	if at < bdbPageHead || at >= size {
-		return nil, fmt.Errorf("Berkeley DB: an entry at %d of a page", at)
+		return nil, fmt.Errorf("in the Berkeley DB: an entry at %d of a page", at)
 	}
 	switch page[at] {
 	case bdbKeyData:
 		if end <= at || end > size {
-			return nil, fmt.Errorf("Berkeley DB: an entry from %d to %d", at, end)
+			return nil, fmt.Errorf("in the Berkeley DB: an entry from %d to %d", at, end)
 		}
 		return page[at+1 : end], nil
 	case bdbOffPage:
 		if at+12 > size {
-			return nil, errors.New("Berkeley DB: a pointer that is cut off")
+			return nil, errors.New("in the Berkeley DB: a pointer that is cut off")
 		}
 		next, length := int(order.Uint32(page[at+4:])), int(order.Uint32(page[at+8:]))
 		if length < 0 || length > len(db) {
-			return nil, fmt.Errorf("Berkeley DB: a value of %d bytes", length)
+			return nil, fmt.Errorf("in the Berkeley DB: a value of %d bytes", length)
 		}
 		value := make([]byte, 0, length)
 		for len(value) < length {
 			if next <= 0 || next >= len(db)/size || db[next*size+25] != bdbOverflowPage {
-				return nil, fmt.Errorf("Berkeley DB: no more of a value on page %d", next)
+				return nil, fmt.Errorf("in the Berkeley DB: no more of a value on page %d", next)
 			}
 			p := db[next*size : (next+1)*size]
 			used := int(order.Uint16(p[22:]))
 			if used == 0 || bdbPageHead+used > size {
-				return nil, fmt.Errorf("Berkeley DB: page %d holds %d bytes", next, used)
+				return nil, fmt.Errorf("in the Berkeley DB: page %d holds %d bytes", next, used)
 			}
 			value = append(value, p[bdbPageHead:bdbPageHead+min(used, length-len(value))]...)
 			next = int(order.Uint32(p[16:]))
