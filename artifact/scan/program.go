@@ -76,10 +76,11 @@ func Program(ctx context.Context, file string, o Options) (sbom.Document, error)
 	d.AddFile(itself)
 	own := f.program.describe(&d, itself)
 	for i := range d.Packages {
-		// What the build did not record, the caller may know.
+		// The caller knows who hands it out, and maybe what the build did not
+		// record.
 		if q := &d.Packages[i]; q.ID == own {
 			q.Version = cmp.Or(q.Version, o.Version)
-			q.Supplier = cmp.Or(q.Supplier, o.Supplier)
+			q.Supplier = cmp.Or(o.Supplier, q.Supplier)
 		}
 	}
 	d.Relate(sbom.DocumentID, sbom.Describes, own)
