@@ -200,9 +200,12 @@ type Hasher struct {
 // NewHasher returns a hasher that has seen nothing.
 func NewHasher() *Hasher { return &Hasher{sha256: sha256.New(), sha512: sha512.New()} }
 
-// worthwhile is how many bytes are worth a second processor: hashing them takes
-// some tens of microseconds, handing them over about one.
-const worthwhile = 16 << 10
+// worthwhile is how many bytes are worth a second processor, which takes some
+// microseconds to wake; piece is how many are read at once for both to be busy.
+const (
+	worthwhile = 128 << 10
+	piece      = 512 << 10
+)
 
 // Write implements io.Writer; it never fails. The two sums of a large piece are
 // taken at the same time.
@@ -232,7 +235,9 @@ func (h *Hasher) Artifact(name string, kind Kind) Artifact {
 // Measure reads r to its end and describes it.
 func Measure(name string, kind Kind, r io.Reader) (Artifact, error) {
 	h := NewHasher()
-	if _, err := io.Copy(h, r); err != nil {
+	// Large pieces, so that both processors of a small machine have some; a
+	// reader that writes by itself would choose small ones.
+	if _, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, piece)); err != nil {
 		return Artifact{}, fmt.Errorf("measuring %s: %w", name, err)
 	}
 	return h.Artifact(name, kind), nil
