@@ -149,7 +149,7 @@ func newCVEExport(s Streams) *cobra.Command {
 An OSV record is about ranges of versions: one is printed, several go into the folder --out as ID.json. A VEX document
 is about releases: it says of each --release whether it is affected, fixed or not affected by each vulnerability.`,
 		Example: `  seaworthy cve export --format osv --package k8s.io/kubernetes --out osv/ maps/
-  seaworthy cve export --format openvex --package k8s.io/kubernetes --release v1.30.1 --author 'release team' maps/ > vex.json`,
+  seaworthy cve export --format openvex --package k8s.io/kubernetes --release v1.30.1 --author Ada maps/ > vex.json`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			at, err := f.time()

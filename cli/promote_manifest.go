@@ -43,7 +43,7 @@ func newManifestImages(s Streams) *cobra.Command {
 		Long: `Asks the staging registry what it holds, keeps what the filters let through, and adds it to the images.yaml of the
 thin manifest in this folder that promotes from there. Lines are added; nothing else in the file changes. latest is
 never added, since a published tag stays.`,
-		Example: `  seaworthy promote manifest images --manifests registry.k8s.io --staging gcr.io/k8s-staging-kas-network-proxy --tag v0.30.4
+		Example: `  seaworthy promote manifest images --manifests registry.k8s.io --staging gcr.io/k8s-staging-kas --tag v0.30.4
   seaworthy promote manifest images --manifests . --staging localhost:5000/staging --image app --print`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -141,7 +141,7 @@ func newManifestFiles(s Streams) *cobra.Command {
 	var source, prefix string
 	c := &cobra.Command{
 		Use:   "files",
-		Short: "List the files of a folder or bucket with their sums, as a file promotion manifest",
+		Short: "List the files of a folder or bucket with their sums, as a manifest",
 		Long: `Reads every file below a folder or a bucket, file://, s3://, gs:// or azblob://, and prints the list that a file
 promotion manifest holds.`,
 		Example: `  seaworthy promote manifest files --src dist --prefix v1.2.3 > manifests/app/v1.2.3.yaml
@@ -228,11 +228,11 @@ func newManifestSnapshot(s Streams) *cobra.Command {
 	var minimal bool
 	c := &cobra.Command{
 		Use:   "snapshot",
-		Short: "List what a registry holds, or what manifests say it should, as images.yaml or CSV",
+		Short: "List what a registry holds, or should by manifests, as images.yaml or CSV",
 		Long: `Prints images with their digests and tags in the layout of images.yaml, or as lines of name@digest,name:tag. Of a
 registry itself only digests with tags are listed: most registries tell of no others.`,
 		Example: `  seaworthy promote manifest snapshot --registry localhost:5000/prod
-  seaworthy promote manifest snapshot --manifests registry.k8s.io --registry us-central1-docker.pkg.dev/k8s-artifacts-prod/images --format csv`,
+  seaworthy promote manifest snapshot --manifests registry.k8s.io --registry us.gcr.io/k8s-artifacts-prod --format csv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "yaml" && format != "csv" {
@@ -323,7 +323,7 @@ func held(ctx context.Context, registry string) (*promote.Inventory, error) {
 func newManifestValidate(s Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate PATH | validate FILESTORES FILES",
-		Short: "Check promotion manifests, of images or files (exit code 2 if one must be corrected)",
+		Short: "Check promotion manifests, of images or files (exit code 2 if one is wrong)",
 		Long: `Reads a thick image manifest, a folder of thin ones, or a folder of file promotions, and names everything wrong with
 them with its line. Two paths are a file of filestores and the file or folder of files that goes with it.`,
 		Example: `  seaworthy promote manifest validate registry.k8s.io

@@ -42,7 +42,7 @@ Where the manifest has everything already there is nothing to do, and the exit c
 
 The forge is github.com ($GITHUB_API_URL) or any that speaks its language, and the account that of the token in
 SEAWORTHY_TOKEN, or else GITHUB_TOKEN. Any OCI registry can be staging; credentials are those of docker login.`,
-		Example: `  seaworthy promote pr --repo kubernetes/k8s.io --root registry.k8s.io --fork ada --project kas-network-proxy --tag v0.30.4
+		Example: `  seaworthy promote pr --repo kubernetes/k8s.io --root registry.k8s.io --fork ada --project kas --tag v0.30.4
   seaworthy promote pr --repo ada/manifests --root . --staging localhost:5000/staging --tag v1.2.3 --nomock`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },

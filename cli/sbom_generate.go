@@ -35,8 +35,8 @@ func newSBOMGenerate(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "generate [PATH…]",
 		Short: "Describe folders, files, archives, images and programs",
-		Long: `Makes one bill of materials of everything named. A PATH is a folder, an archive by its name's ending, or else a file; flags
-say so where that is wrong.
+		Long: `Makes one bill of materials of everything named. A PATH is a folder, an archive by its name's ending, or else a file;
+flags say so where that is wrong.
 
 A folder is described with the checksums, licences and copyright notices of its files, and with the Go modules its code
 needs; what git ignores is left out. Of images, the layers, the packages of the distribution and the programs that Go

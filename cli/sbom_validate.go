@@ -45,9 +45,9 @@ func newSBOMValidate(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "validate FILE",
 		Short: "Judge a bill of materials, and files against it",
-		Long: `Holds a document to the rules of SPDX 2.3 and to NTIA's minimum elements: every package has a supplier, a name, a version,
-something that names it uniquely and a relationship, and the document an author and a time. Everything that is wrong is
-listed at once, and where.
+		Long: `Holds a document to the rules of SPDX 2.3 and to NTIA's minimum elements: every package has a supplier, a name, a
+version, something that names it uniquely and a relationship, and the document an author and a time. Everything that
+is wrong is listed at once, and where.
 
 With --dir or --file, only the files are judged: whether they have the checksums the document lists for them, and with
 --dir whether none is missing and none is there that is not listed. The exit code is 3 if anything is wrong.`,

@@ -427,13 +427,13 @@ func newSignAttest(s Streams) *cobra.Command {
 	var predicate, kind, whole, out string
 	c := &cobra.Command{
 		Use:   "attest FILE…|IMAGE",
-		Short: "Sign a statement about files or an image: provenance, a bill of materials, anything",
+		Short: "Sign a statement about files or an image: provenance, a bill of materials",
 		Long: `Signs a statement (in-toto) about files or an image. --predicate holds what is said and --type says what kind it is:
 an address, or slsaprovenance1, spdxjson, cyclonedx, openvex. --statement holds a whole statement instead, which must
 be about what is named. A statement about files is written to --bundle (FILE.att.sigstore.json beside the first if
 empty); one about an image is attached to it in its registry.`,
 		Example: `  seaworthy sign attest --key seaworthy.key --statement dist/provenance.json dist/*.tar.gz
-  seaworthy sign attest --key seaworthy.key --type spdxjson --predicate halyard.spdx.json registry.example.org/halyard:v1.2.0`,
+  seaworthy sign attest --key release.key --type spdxjson --predicate bill.spdx.json registry.example.org/halyard:v1.2.0`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

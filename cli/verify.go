@@ -46,7 +46,7 @@ Nothing is asked of any service: logs and authorities are trusted by the file --
 Patterns must match the whole. The exit code is 3 if anything does not verify.`,
 		Example: `  seaworthy verify --key release.pub dist/SHA256SUMS
   seaworthy verify --policy policy.yaml registry.example.org/halyard:v1.2.0 -o json
-  seaworthy verify --key release.pub --type slsaprovenance1 --repository https://github.com/halyard/halyard halyard.tar.gz
+  seaworthy verify --key release.pub --type slsaprovenance1 --repository https://example.org/halyard halyard.tar.gz
   seaworthy verify --trusted-root trusted_root.json --certificate-identity ada@example.org \
       --certificate-oidc-issuer https://accounts.example.org halyard.tar.gz`,
 		Args: cobra.ArbitraryArgs,

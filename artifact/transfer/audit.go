@@ -203,7 +203,6 @@ func (a *auditor) repository(ctx context.Context, w wanted) error {
 // tags looks at every tag that is there. It returns the digests they point to.
 func (a *auditor) tags(ctx context.Context, repo *repository, repository string, list listing, want map[string]artifact.Digest) (map[artifact.Digest]bool, error) {
 	found := map[artifact.Digest]bool{}
-	var strangers []string
 	for _, t := range sortedKeys(list.tags) {
 		d := list.tags[t]
 		wanted, asked := want[t]
@@ -222,7 +221,6 @@ func (a *auditor) tags(ctx context.Context, repo *repository, repository string,
 		found[d] = true
 		switch {
 		case !asked:
-			strangers = append(strangers, t)
 			a.find(Finding{Kind: UnknownTag, Repository: repository, Tag: t, Digest: d, Why: fmt.Sprintf("no manifest asks for the tag %s, which points to %s", t, d)})
 		case d != wanted:
 			a.find(Finding{Kind: TagElsewhere, Repository: repository, Tag: t, Digest: d, Wanted: wanted, Why: fmt.Sprintf("the tag %s points to %s, the manifest says %s", t, d, wanted)})

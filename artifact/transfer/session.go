@@ -130,7 +130,6 @@ type host struct {
 	// What the registry was seen to lack; it is not asked for it again.
 	noReferrers  atomic.Bool // the referrers API
 	noSinglePost atomic.Bool // an upload in one POST
-	noMount      atomic.Bool // mounting a blob of another repository
 }
 
 // scoped is a client with the rights of some scopes.

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 
 	"seaworthy/artifact"
@@ -330,15 +329,6 @@ func complaints(r Result) string {
 		}
 	}
 	return strings.Join(all, "\n")
-}
-
-func mustName(t testing.TB, image string) name.Digest {
-	t.Helper()
-	d, err := name.NewDigest(image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
 }
 
 type artifactDigest = artifact.Digest
