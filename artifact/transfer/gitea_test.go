@@ -19,8 +19,13 @@ import (
 func giteaProgram(t *testing.T) (program, assets string) {
 	t.Helper()
 	program = os.Getenv("SEAWORTHY_GITEA")
+	if built, err := filepath.Abs("../../bin/gitea"); program == "" && err == nil {
+		if _, err := os.Stat(built); err == nil {
+			program = built
+		}
+	}
 	if program == "" {
-		t.Skip("skipped: SEAWORTHY_GITEA does not name a gitea built from test/gitea")
+		t.Skip("skipped: needs Gitea, run GITEA=1 scripts/setup")
 	}
 	list := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "code.gitea.io/gitea")
 	list.Dir = filepath.Join("..", "..", "test", "gitea")
