@@ -21,7 +21,7 @@ const approvalStep = "approve"
 // before what it points at is in place: files, then the tag, then the page, and
 // the markers, which everybody's scripts follow, last.
 func (s *Service) defineCut() cutFlow {
-	d := flow.Define("cut", 1)
+	d := flow.Define("cut", 2)
 	request := flow.Param[CutRequest](d)
 
 	// Is it a request that can be answered?

@@ -17,7 +17,7 @@ type stageFlow struct {
 
 // defineStage is the order of all work of staging. Nothing here is public.
 func (s *Service) defineStage() stageFlow {
-	d := flow.Define("stage", 1)
+	d := flow.Define("stage", 2)
 	request := flow.Param[StageRequest](d)
 
 	// Is it a request that can be answered: a known kind, a repository that is there?
