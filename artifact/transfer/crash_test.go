@@ -92,7 +92,8 @@ func killed(t *testing.T, target *shop, v victim, at int64) bool {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestVictim$", "-test.count=1")
-	cmd.Env = append(os.Environ(), victimVariable+"="+string(text))
+	// What dies cannot clear up: its files are in a folder of ours.
+	cmd.Env = append(os.Environ(), victimVariable+"="+string(text), "TMPDIR="+t.TempDir())
 	var count atomic.Int64
 	started, dead := make(chan struct{}), make(chan struct{})
 	target.meddling(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
