@@ -156,6 +156,9 @@ func (a *App) hook(ctx context.Context, admin *github.Client, name forge.RepoNam
 		}
 	}
 	_, err = admin.CreateHook(ctx, name, want)
+	if errors.Is(err, forge.ErrExists) {
+		return nil // made since we looked: somebody else takes it into care just now
+	}
 	return err
 }
 

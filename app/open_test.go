@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"seaworthy/app"
 	"seaworthy/forge"
 	"seaworthy/job"
@@ -256,4 +258,28 @@ func ours() []string {
 		}
 	}
 	return all
+}
+
+// Several may take a repository into care at once: it has one hook in the end,
+// and nobody is told of another's.
+func TestServeAtOnce(t *testing.T) {
+	t.Parallel()
+	p := open(t, t.TempDir())
+	p.enlist()
+	_, err := p.as["ada"].CreateRepo(t.Context(), forge.NewRepo{RepoName: halyard, DefaultBranch: "main"})
+	p.must(err)
+	var g errgroup.Group
+	for range 8 {
+		g.Go(func() error { return p.Serve(t.Context(), halyard) })
+	}
+	p.must(g.Wait())
+	token, err := p.AdminToken()
+	p.must(err)
+	admin, err := p.Client(token)
+	p.must(err)
+	hooks, err := admin.Hooks(t.Context(), halyard)
+	p.must(err)
+	if len(hooks) != 1 {
+		t.Errorf("%d hooks, want one", len(hooks))
+	}
 }
