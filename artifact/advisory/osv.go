@@ -75,7 +75,7 @@ func severityType(vector string) string {
 
 // ecosystems of package URLs' types, as OSV spells them.
 func ecosystem(purlType string) string {
-	return map[string]string{"golang": "Go", "npm": "npm", "pypi": "PyPI", "cargo": "crates.io", "gem": "RubyGems", "maven": "Maven",
+	return map[string]string{"golang": "Go", "npm": "npm", "pypi": "PyPI", "gem": "RubyGems", "maven": "Maven",
 		"nuget": "NuGet", "composer": "Packagist", "hex": "Hex", "pub": "Pub", "deb": "Debian", "apk": "Alpine"}[purlType]
 }
 
