@@ -91,7 +91,7 @@ func (s *Service) stageImages(ctx context.Context, in product) (staged []Image, 
 		flow.Mark(ctx, "staged %s", spec.Name)
 		staged = append(staged, one)
 	}
-	flow.Progress(ctx, "%d images", len(staged))
+	flow.Progress(ctx, "%s", imageCount(len(staged)))
 	return staged, nil
 }
 
@@ -144,6 +144,13 @@ func (s *Service) remoteOptions(ctx context.Context) []remote.Option {
 		keys = authn.DefaultKeychain
 	}
 	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(keys)}
+}
+
+func imageCount(n int) string {
+	if n == 1 {
+		return "1 image"
+	}
+	return fmt.Sprintf("%d images", n)
 }
 
 // released is where an image is published: a rehearsal has a place of its own.
@@ -221,7 +228,7 @@ func (s *Service) promoteImages(ctx context.Context, st staged) (done shipped, e
 			return done, fmt.Errorf("image %s: %s", f.Destination, f.Why)
 		}
 	}
-	flow.Progress(ctx, "%d images, %d requests", done.Images, result.Traffic.Requests)
+	flow.Progress(ctx, "%s, %d requests", imageCount(done.Images), result.Traffic.Requests)
 	return done, nil
 }
 
