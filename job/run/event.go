@@ -67,7 +67,16 @@ func (s *Service) handlePull(ctx context.Context, e forge.Event, p forge.PullReq
 	if err != nil || !run {
 		return err
 	}
-	_, err = s.startPulls(ctx, Request{Repo: e.Repo, Pull: p.Number, Cause: cause, Key: keyOf(e)}, []forge.PullRequest{p})
+	// Events come late, after a crash even when all is over: the merge queue may
+	// have tested and merged the change meanwhile.
+	now, err := s.o.Forge.PullRequest(ctx, e.Repo, p.Number)
+	if err != nil && !errors.Is(err, forge.ErrNotFound) {
+		return fmt.Errorf("looking at #%d as it is now: %w", p.Number, err)
+	}
+	if err == nil && now.State == forge.StateClosed {
+		return nil
+	}
+	_, err = s.startPulls(ctx, Request{Repo: e.Repo, Pull: p.Number, Cause: cause, Key: keyOf(e), Once: e.Action == "opened"}, []forge.PullRequest{p})
 	return err
 }
 

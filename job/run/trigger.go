@@ -34,6 +34,9 @@ type Request struct {
 	// Key makes the request idempotent: made twice with the same key, it
 	// starts nothing twice. An empty key is like no other.
 	Key string
+	// Once leaves out the jobs of a pull request that run, or ran to an end, on
+	// these very commits for another request.
+	Once bool
 }
 
 // Start creates executions and has them run. A presubmit takes the place of
@@ -80,11 +83,32 @@ func (s *Service) startPulls(ctx context.Context, r Request, pulls []forge.PullR
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
+	if r.Once {
+		if jobs, err = s.untested(ctx, r, jobs, refs); err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+	}
 	started, err := s.startAll(ctx, r, jobs, refs)
 	if err != nil {
 		return started, fmt.Errorf("%s: %w", what, err)
 	}
 	return started, nil
+}
+
+// untested are the jobs that neither run nor ran on these commits for another
+// request. Those of this one are left in: an interrupted request is completed.
+func (s *Service) untested(ctx context.Context, r Request, jobs []*job.Job, refs job.Refs) ([]*job.Job, error) {
+	head := refs.Pulls[0].SHA
+	all, err := s.o.Store.Executions(ctx, job.ExecutionFilter{Repo: r.Repo.String(), Pull: r.Pull, SHA: head, Type: job.Presubmit})
+	if err != nil {
+		return nil, fmt.Errorf("looking for what ran for #%d: %w", r.Pull, err)
+	}
+	return slices.DeleteFunc(slices.Clone(jobs), func(j *job.Job) bool {
+		return slices.ContainsFunc(all, func(x job.Execution) bool {
+			return x.Job == j.Name && x.Refs.BaseSHA == refs.BaseSHA && len(x.Refs.Pulls) == 1 && x.Refs.Pulls[0].SHA == head &&
+				x.State != job.Aborted && x.State != job.Errored && (r.Key == "" || x.Key != r.Key+"/"+j.Name)
+		})
+	}), nil
 }
 
 // startPush starts postsubmits. A nil changed means that no job asks for
