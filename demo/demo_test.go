@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,11 +108,18 @@ func TestDemo(t *testing.T) {
 		archive := "v0.1.0/halyard_0.1.0_" + name
 		want = append(want, archive, archive+".sha256", archive+".sha512")
 	}
-	want = append(want, "v0.1.0/manifest.json", "v0.1.0/release-notes.json", "v0.1.0/release-notes.md")
+	for _, name := range []string{"halyard-0.1.0-1.aarch64.rpm", "halyard-0.1.0-1.x86_64.rpm", "halyard_0.1.0-1_amd64.deb", "halyard_0.1.0-1_arm64.deb",
+		"halyard_0.1.0-r1_aarch64.apk", "halyard_0.1.0-r1_x86_64.apk", "halyard_0.1.0.spdx.json", "manifest.json", "provenance.json", "release-notes.json", "release-notes.md"} {
+		want = append(want, "v0.1.0/"+name)
+	}
+	for _, signed := range []string{"SHA256SUMS", "SHA512SUMS", "halyard_0.1.0.spdx.json", "provenance.json"} {
+		want = append(want, "v0.1.0/"+signed+".sigstore.json")
+	}
+	slices.Sort(want)
 	if d := cmp.Diff(want, tree(t, release)); d != "" {
 		t.Errorf("what was published: -want +got\n%s", d)
 	}
-	for _, marker := range want[:6] {
+	for _, marker := range []string{"latest-0.1.txt", "latest-0.txt", "latest.txt", "stable-0.1.txt", "stable-0.txt", "stable.txt"} {
 		if text := read(t, release, marker); text != "v0.1.0" {
 			t.Errorf("%s says %q", marker, text)
 		}

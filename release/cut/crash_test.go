@@ -120,6 +120,9 @@ func goOn(ctx context.Context, s *cut.Service, o orders) error {
 		return err
 	}
 	run := flow.Run{}
+	if _, err := s.Status(ctx, o.Flow+"-1"); err == nil && len(unfinished) == 0 {
+		return nil // it died with everything done
+	}
 	switch {
 	case len(unfinished) > 0:
 		run = unfinished[0]
