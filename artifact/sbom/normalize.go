@@ -40,9 +40,14 @@ func (d *Document) Normalize() error {
 	if err := errors.Join(problems...); err != nil {
 		return fmt.Errorf("bill of materials %s: %w", d.Name, err)
 	}
-	if d.Namespace == "" {
-		d.Namespace = deriveNamespace(*d)
+	if d.Namespace != "" {
+		return nil
 	}
+	namespace, err := deriveNamespace(*d)
+	if err != nil {
+		return fmt.Errorf("bill of materials %s: naming it: %w", d.Name, err)
+	}
+	d.Namespace = namespace
 	return nil
 }
 
@@ -288,11 +293,11 @@ func verificationCode(files []*File, excluded []string) (string, bool) {
 
 // deriveNamespace names the document by what it says: the same content has the
 // same name wherever it is made.
-func deriveNamespace(d Document) string {
+func deriveNamespace(d Document) (string, error) {
 	h := sha256.New()
 	if err := encodeSPDX(h, d); err != nil {
-		panic(err) // not reachable: strings into a hash
+		return "", err
 	}
 	name := strings.TrimPrefix(string(makeID("", "-", []string{d.Name}, nil, false)), idPrefix+"-")
-	return "https://spdx.org/spdxdocs/" + strings.Trim(name+"-", "-") + "-" + hex.EncodeToString(h.Sum(nil)[:16])
+	return "https://spdx.org/spdxdocs/" + strings.Trim(name+"-", "-") + "-" + hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
