@@ -80,12 +80,7 @@ func (s *session) attempt(ctx context.Context, n *node, number int, input json.R
 		return nil, err
 	}
 	e.boundary("after attempt " + n.name)
-	r := &reporter{run: s.run, step: n.name, now: e.Now, beat: e.Now(),
-		write: func(kind EntryKind, message string) {
-			// A failure to write halts the session; the step is told by its context.
-			_, _ = s.append(ctx, Entry{Step: n.name, Kind: kind, Attempt: number, Message: message})
-		},
-		mark: func(point string) { e.boundary("in " + n.name + ": " + point) }}
+	r := s.reporter(ctx, n, number)
 	looked, output, err := s.lookThenAct(context.WithValue(ctx, contextKey{}, r), n, r, input)
 	r.flush()
 	var panicked *panicError
@@ -111,6 +106,17 @@ func (s *session) attempt(ctx context.Context, n *node, number int, input json.R
 	}
 	e.boundary("after done " + n.name)
 	return output, nil
+}
+
+// reporter is what a step finds in its context.
+func (s *session) reporter(ctx context.Context, n *node, attempt int) *reporter {
+	e := s.engine
+	return &reporter{run: s.run, step: n.name, now: e.Now, beat: e.Now(),
+		write: func(kind EntryKind, message string) {
+			// A failure to write halts the session; the step is told by its context.
+			_, _ = s.append(ctx, Entry{Step: n.name, Kind: kind, Attempt: attempt, Message: message})
+		},
+		mark: func(point string) { e.boundary("in " + n.name + ": " + point) }}
 }
 
 // effect is what a look or an act came to.

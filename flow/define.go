@@ -33,6 +33,7 @@ type node struct {
 	input       func(values) (json.RawMessage, error)
 	look        func(context.Context, json.RawMessage) (json.RawMessage, bool, error)
 	act         func(context.Context, json.RawMessage) (json.RawMessage, error)
+	kept        func(context.Context, json.RawMessage) (bool, error)
 	idempotent  bool
 	retry       Retry
 	silence     time.Duration
@@ -85,6 +86,11 @@ type Step[In, Out any] struct {
 	Act func(ctx context.Context, in In) (Out, error)
 	// Idempotent says that running Act twice is the same as running it once.
 	Idempotent bool
+	// Kept, for a step that leaves things on the machine it ran on, reports
+	// whether what gave out is still on this one. If it is not, and something
+	// that comes after is yet to be done, the step is done again; it must be
+	// Idempotent.
+	Kept func(ctx context.Context, out Out) (bool, error)
 	// Retry needs a Look or Idempotent.
 	Retry Retry
 	// Silence is how long the step may go without Progress or Logf before it
@@ -179,9 +185,13 @@ func Add[In, Out any](d *Definition, s Step[In, Out], input Value[In], after ...
 	if s.Retry.Attempts > 1 && s.Look == nil && !s.Idempotent {
 		d.fail("step %s is to be retried but neither has a Look nor is Idempotent", s.Name)
 	}
+	if s.Kept != nil && !s.Idempotent {
+		d.fail("step %s is to be done again where what it left is gone, but is not Idempotent", s.Name)
+	}
 	if err := errors.Join(checkType[In](), checkType[Out]()); err != nil {
 		d.fail("step %s: %w", s.Name, err)
 	}
+	n.kept = keptOf(s)
 	if s.Look != nil {
 		n.look = func(ctx context.Context, raw json.RawMessage) (json.RawMessage, bool, error) {
 			in, err := decode[In](raw)
@@ -202,6 +212,20 @@ func Add[In, Out any](d *Definition, s Step[In, Out], input Value[In], after ...
 		return encoded, err
 	}
 	return put[Out](d, n, encodeInput(input), append([]Dependency{input}, after...)...)
+}
+
+// keptOf is a step's Kept with its type erased; nil if it has none.
+func keptOf[In, Out any](s Step[In, Out]) func(context.Context, json.RawMessage) (bool, error) {
+	if s.Kept == nil {
+		return nil
+	}
+	return func(ctx context.Context, raw json.RawMessage) (bool, error) {
+		out, err := decode[Out](raw)
+		if err != nil {
+			return false, err
+		}
+		return s.Kept(ctx, out)
+	}
 }
 
 // AwaitApproval puts a halt into the flow, until each of the roles has

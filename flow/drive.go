@@ -118,7 +118,7 @@ func (e *Engine) keyFree(ctx context.Context, run Run) error {
 	}
 	for _, r := range runs {
 		if r.ID != run.ID && !r.State.Final() {
-			return fmt.Errorf("resuming run %s: run %s is %s: %w", run.ID, r.ID, r.State, ErrBusy)
+			return fmt.Errorf("resuming run %s: %w", run.ID, &BusyError{Run: r})
 		}
 	}
 	return nil
@@ -181,7 +181,10 @@ func (s *session) drive(ctx context.Context) (State, error) {
 	if s.history.canceled != nil {
 		return s.settle(ctx)
 	}
-	if err := s.unchanged(); err != nil {
+	if err := s.unchanged(ctx); err != nil {
+		return s.run.State, err
+	}
+	if err := s.loseWhatIsGone(ctx); err != nil {
 		return s.run.State, err
 	}
 	if only := s.options.Only; only != "" {
@@ -212,20 +215,28 @@ func (s *session) drive(ctx context.Context) (State, error) {
 
 // unchanged checks that completed steps had the input they would have now:
 // glue that was edited without raising the version shows here.
-func (s *session) unchanged() error {
+func (s *session) unchanged(ctx context.Context) error {
 	for i, n := range s.def.steps {
 		h := s.history.steps[i]
-		if !h.done || h.attempts == 0 {
+		if !h.done || h.attempts == 0 || !s.known(n) {
 			continue
 		}
 		input, err := s.input(n)
 		if err != nil {
 			return fmt.Errorf("run %s: the input of %s, which is done: %w", s.run.ID, n.name, err)
 		}
-		if !sameJSON(input, h.input) {
-			return fmt.Errorf("run %s: step %s was done with another input than it would get now: abort the run and start anew: %w",
-				s.run.ID, n.name, ErrChanged)
+		if sameJSON(input, h.input) {
+			continue
 		}
+		// Killed after a lost step was done again, and before this was recorded.
+		if n.safe() && s.afterLost(n) {
+			if err := s.lose(ctx, i, remade); err != nil {
+				return err
+			}
+			continue
+		}
+		return fmt.Errorf("run %s: step %s was done with another input than it would get now: abort the run and start anew: %w",
+			s.run.ID, n.name, ErrChanged)
 	}
 	return nil
 }
@@ -260,7 +271,7 @@ func (s *session) loop(ctx, stepCtx context.Context) {
 		select {
 		case r := <-s.results:
 			s.active--
-			s.take(r)
+			s.take(stepCtx, r)
 		case <-poll:
 			s.poll(stepCtx)
 			poll = s.engine.after(orDefault(s.engine.Poll, 500*time.Millisecond))
@@ -306,7 +317,7 @@ func (s *session) ready(i int) bool {
 	if s.begun[i] || s.history.steps[i].done || !s.wanted[i] {
 		return false
 	}
-	return !slices.ContainsFunc(s.def.steps[i].deps, func(dep int) bool { return !s.history.steps[dep].done })
+	return s.known(s.def.steps[i])
 }
 
 // approval asks, once, and takes the answers when they are all there.
@@ -319,7 +330,7 @@ func (s *session) approval(ctx context.Context, i int) {
 		}
 		if err != nil {
 			s.begun[i] = true
-			s.take(result{index: i, err: err})
+			s.take(ctx, result{index: i, err: err})
 			return
 		}
 	}
@@ -336,7 +347,7 @@ func (s *session) approval(ctx context.Context, i int) {
 		_, err = s.append(ctx, end)
 	}
 	s.begun[i] = true
-	s.take(result{index: i, output: output, err: err})
+	s.take(ctx, result{index: i, output: output, err: err})
 	// What waited for it may have been passed in this round already.
 	s.begin(ctx)
 }
@@ -352,10 +363,13 @@ func (s *session) ask(ctx context.Context, n *node, h *stepHistory, input json.R
 	return err
 }
 
-func (s *session) take(r result) {
+func (s *session) take(ctx context.Context, r result) {
 	if r.err == nil {
 		h := &s.history.steps[r.index]
 		h.done, h.output = true, r.output
+		r.err = s.loseWhatFollowed(ctx, r.index)
+	}
+	if r.err == nil {
 		return
 	}
 	if s.failed == nil {

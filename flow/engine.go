@@ -124,9 +124,27 @@ func (e *Engine) Start(ctx context.Context, d *Definition, o StartOptions) (Run,
 	r := Run{ID: o.ID, Flow: d.name, Version: d.version, Key: o.Key, Params: params, Mock: o.Mock,
 		State: Pending, Actor: o.Actor, CreatedAt: now, UpdatedAt: now}
 	if err := e.Journal.CreateRun(ctx, r); err != nil {
-		return Run{}, fmt.Errorf("starting %s: %w", d.name, err)
+		return Run{}, fmt.Errorf("starting %s: %w", d.name, e.whoseKey(ctx, o.Key, err))
 	}
 	return r, nil
+}
+
+// whoseKey names the run that holds a key. If it has ended meanwhile, or cannot
+// be asked for, the journal's own answer has to do.
+func (e *Engine) whoseKey(ctx context.Context, key string, err error) error {
+	if !errors.Is(err, ErrBusy) {
+		return err
+	}
+	runs, lookErr := e.Journal.Runs(ctx, RunFilter{Key: key})
+	if lookErr != nil {
+		return errors.Join(err, lookErr)
+	}
+	for _, r := range runs {
+		if !r.State.Final() {
+			return &BusyError{Run: r}
+		}
+	}
+	return err
 }
 
 // Approve answers an approval step that is being waited for. Whoever drives the

@@ -20,6 +20,19 @@ var (
 	ErrNotWaiting = errors.New("no approval is asked for")
 )
 
+// BusyError is the run that holds the key another one was to be started with.
+// It wraps ErrBusy.
+type BusyError struct{ Run Run }
+
+// Error implements error: which run it is, whose, and since when.
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("run %s, begun by %s at %s, is %s: wait for it, or abort it", e.Run.ID, orDefault(e.Run.Actor, "nobody known"),
+		e.Run.CreatedAt.UTC().Format("2006-01-02 15:04:05 UTC"), e.Run.State)
+}
+
+// Unwrap returns ErrBusy.
+func (e *BusyError) Unwrap() error { return ErrBusy }
+
 // Approval is what a person said to an approval step.
 type Approval struct {
 	Role  string    `json:"role"`

@@ -69,6 +69,7 @@ const (
 	EntryWaiting  EntryKind = "waiting"  // for approvals; Data is the list of roles
 	EntryApproval EntryKind = "approval" // submitted; Data is an Approval
 	EntryCancel   EntryKind = "cancel"   // submitted; Message is why
+	EntryLost     EntryKind = "lost"     // done, and to be done again; Message is why
 	EntryState    EntryKind = "state"    // the run's state changed; Message is the State
 )
 

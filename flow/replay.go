@@ -17,6 +17,7 @@ type stepHistory struct {
 	input    json.RawMessage // of the newest attempt
 	open     bool            // begun, and neither done nor failed
 	done     bool
+	lost     bool // was done once, and had to be done again
 	output   json.RawMessage
 	waiting  bool     // for approval
 	roles    []string // that must approve
@@ -51,6 +52,8 @@ func (h *history) take(d *Definition, e Entry) {
 		s.open, s.done, s.output = false, true, e.Data
 	case EntryFailed:
 		s.open = false
+	case EntryLost:
+		s.open, s.done, s.lost, s.output = false, false, true, nil
 	case EntryWaiting:
 		s.waiting, s.given = true, nil
 		s.roles = rolesOf(e)

@@ -130,6 +130,8 @@ func (s *StepStatus) take(e Entry) {
 		s.end(e, "")
 	case EntryFailed:
 		s.fail(e)
+	case EntryLost:
+		s.State, s.Sentence, s.Output, s.FinishedAt = StepPending, e.Message, nil, time.Time{}
 	case EntryWaiting:
 		s.State, s.Sentence, s.StartedAt, s.Roles = StepWaiting, e.Message, e.At, rolesOf(e)
 	case EntryApproval:
