@@ -206,14 +206,8 @@ func (c *checker) release(r Release) {
 	if !inside(r.Changelog) {
 		c.fail(r.Lines.Of("changelog"), "changelog %q: write a path inside the repository", r.Changelog)
 	}
-	if r.Gates.Runs < 1 {
-		c.fail(r.Gates.Lines.Of("runs"), "runs is %d: write 1 or more", r.Gates.Runs)
-	}
-	for _, a := range r.Gates.Approvals {
-		if a.Role == "" || len(a.Logins) == 0 {
-			c.fail(a.Lines.Start, "an approval needs a role and at least one login: write both")
-		}
-	}
+	c.gates(r.Gates)
+	c.after(r.After)
 	c.addresses(r.Announce)
 }
 
@@ -229,6 +223,9 @@ func (c *checker) addresses(a Announce) {
 		}
 	} else if len(a.To) > 0 {
 		c.fail(a.Lines.Of("to"), "an announcement by mail needs a sender: write from")
+	}
+	if _, err := mail.ParseAddress(a.ReplyTo); a.ReplyTo != "" && err != nil {
+		c.fail(a.Lines.Of("reply_to"), "address %q: write one such as users@example.org", a.ReplyTo)
 	}
 	if a.Template != "" && !inside(a.Template) {
 		c.fail(a.Lines.Of("template"), "template %q: write a path inside the repository", a.Template)

@@ -92,10 +92,12 @@ func TestParseWhole(t *testing.T) {
 	want := config.Release{
 		TagPrefix: "halyard/v", BranchPattern: "rel/{major}.{minor}", Changelog: "CHANGELOG-{major}.{minor}.md",
 		Gates: config.Gates{
-			Green: []string{"nightly"}, Runs: 3, Rehearsal: "optional",
+			Green: []string{"nightly"}, Runs: 3, Rehearsal: "optional", Notes: "optional", Dashboards: config.BlockingBoards{Runs: 3},
+			Blockers:  config.Blockers{Labels: []string{"tide/merge-blocker", "release-blocker"}},
 			Approvals: []config.Approval{{Role: "release manager", Logins: []string{"ada"}}, {Role: "security", Logins: []string{"cho", "dee"}}},
 		},
 		Announce: config.Announce{To: []string{"users@example.org"}, From: "Ada <ada@example.org>", Subject: "{name} {version} of {date}", Template: "docs/mail.md"},
+		Issue:    config.ReleaseIssue{Open: "always"},
 	}
 	lines := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Lines" }, cmp.Ignore())
 	if diff := cmp.Diff(want, p.Release, lines); diff != "" {

@@ -97,29 +97,14 @@ type Go struct {
 
 // Release says how releases are named, judged and told of.
 type Release struct {
-	TagPrefix     string   `json:"tag_prefix" doc:"What stands before the version in a tag."`
-	BranchPattern string   `json:"branch_pattern" placeholder:"major,minor" doc:"Name of the branch that a minor version's releases are cut from."`
-	Changelog     string   `json:"changelog" placeholder:"major,minor" doc:"File that collects the notes of a minor version's releases."`
-	Gates         Gates    `json:"gates" doc:"What must hold before a release is cut."`
-	Announce      Announce `json:"announce" doc:"The announcement."`
-
-	Lines strict.Lines `json:"-"`
-}
-
-// Gates are what must hold before a release is cut.
-type Gates struct {
-	Green     []string   `json:"green" doc:"Jobs whose newest results must be green. All required postsubmits of the branch if empty."`
-	Runs      int        `json:"runs" doc:"How many results in a row must be green."`
-	Rehearsal string     `json:"rehearsal" enum:"required,optional" doc:"Whether a mock of the same commit must have succeeded."`
-	Approvals []Approval `json:"approvals" doc:"Who must agree; one of each role is enough."`
-
-	Lines strict.Lines `json:"-"`
-}
-
-// Approval is one role whose agreement a release needs.
-type Approval struct {
-	Role   string   `json:"role" doc:"What the people are to the project, such as release manager."`
-	Logins []string `json:"logins" doc:"Accounts that hold the role."`
+	TagPrefix     string       `json:"tag_prefix" doc:"What stands before the version in a tag."`
+	BranchPattern string       `json:"branch_pattern" placeholder:"major,minor" doc:"Name of the branch that a minor version's releases are cut from."`
+	Changelog     string       `json:"changelog" placeholder:"major,minor" doc:"File that collects the notes of a minor version's releases."`
+	Gates         Gates        `json:"gates" doc:"What must hold before a release is cut."`
+	Announce      Announce     `json:"announce" doc:"The announcement."`
+	Issue         ReleaseIssue `json:"issue" doc:"The issue that goes with a release."`
+	Chat          Chat         `json:"chat" doc:"Where people follow a release."`
+	After         []After      `json:"after" doc:"What follows a release once it is public, in this order."`
 
 	Lines strict.Lines `json:"-"`
 }
@@ -128,6 +113,7 @@ type Approval struct {
 type Announce struct {
 	To       []string `json:"to" doc:"Mail addresses."`
 	From     string   `json:"from" doc:"Sender's mail address."`
+	ReplyTo  string   `json:"reply_to" doc:"Mail address that answers go to. The sender's if empty."`
 	Subject  string   `json:"subject" placeholder:"name,version,tag,date" doc:"Subject of the mail."`
 	Template string   `json:"template" doc:"File in this repository that the text is made from. A built-in one if empty."`
 
@@ -171,8 +157,9 @@ func defaults() Project {
 			TagPrefix:     "v",
 			BranchPattern: "release-{major}.{minor}",
 			Changelog:     "CHANGELOG/CHANGELOG-{major}.{minor}.md",
-			Gates:         Gates{Runs: 1, Rehearsal: "required"},
+			Gates:         defaultGates(),
 			Announce:      Announce{Subject: "{name} {version} is out"},
+			Issue:         ReleaseIssue{Open: "always"},
 		},
 	}
 }
