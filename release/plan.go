@@ -54,6 +54,9 @@ type Policy struct {
 	// NoNextAlpha keeps a branch cut from opening the next minor with its
 	// alpha.0 on the default branch.
 	NoNextAlpha bool
+	// NextCandidate makes a final release of a release branch tag the first
+	// candidate of the next patch, too: v1.23.0 and v1.23.1-rc.0.
+	NextCandidate bool
 }
 
 // DefaultPolicy is Kubernetes' way: prefix v, release-X.Y branches.
@@ -175,31 +178,69 @@ func NextVersions(s State, kind Kind, p Policy) (versions []Version, createBranc
 	if _, err := ParseKind(string(kind)); err != nil {
 		return nil, false, err
 	}
-	refuse := func(format string, args ...any) ([]Version, bool, error) {
-		return nil, false, &Refusal{Kind: kind, Branch: s.Branch, Why: fmt.Sprintf(format, args...)}
+	versions, createBranch, why := next(s, kind, p)
+	if why == "" {
+		why = tooLarge(versions)
 	}
+	if why != "" {
+		return nil, false, &Refusal{Kind: kind, Branch: s.Branch, Why: why}
+	}
+	return versions, createBranch, nil
+}
+
+// next is NextVersions for a request that makes sense, or why there is none.
+func next(s State, kind Kind, p Policy) (versions []Version, createBranch bool, why string) {
 	series, isRelease := p.ParseBranch(s.Branch)
 	switch {
 	case s.Branch == s.DefaultBranch:
 		v, why := nextOnDefault(s, kind, p)
-		if why != "" {
-			return refuse("%s", why)
-		}
-		return []Version{v}, false, nil
+		return []Version{v}, false, why
 	case !isRelease:
-		return refuse("it is neither the default branch %s nor named like %s", s.DefaultBranch, p.pattern())
+		return nil, false, notReleasable(s, p)
 	case kind == Alpha || kind == Beta:
-		return refuse("alphas and betas are made on %s; a release branch takes rc and official", s.DefaultBranch)
+		return nil, false, fmt.Sprintf("alphas and betas are made on %s; a release branch takes rc and official", s.DefaultBranch)
 	case slices.Contains(s.Branches, s.Branch):
-		return []Version{nextOnRelease(BranchVersions(s, s.Branch, p), series, kind, p)}, false, nil
+		v := nextOnRelease(BranchVersions(s, s.Branch, p), series, kind, p)
+		versions = []Version{v}
+		if kind == Official && p.NextCandidate {
+			versions = append(versions, Version{Prefix: v.Prefix, Major: v.Major, Minor: v.Minor, Patch: v.Patch + 1, Pre: label(RC, 0)})
+		}
+		return versions, false, ""
 	case kind == Official:
-		return refuse("the branch does not exist; cut it with an rc first")
+		return nil, false, "the branch does not exist; cut it with an rc first"
 	}
-	versions, why := cut(s, series, p)
-	if why != "" {
-		return refuse("%s", why)
+	versions, why = cut(s, series, p)
+	return versions, true, why
+}
+
+// tooLarge says so where counting up has left what a number can be.
+func tooLarge(versions []Version) string {
+	for _, v := range versions {
+		if _, n, _ := v.Label(); min(v.Major, v.Minor, v.Patch, n) < 0 {
+			return "a number of the last version is too large to go on from"
+		}
 	}
-	return versions, true, nil
+	return ""
+}
+
+// notReleasable says why nothing is released from a branch of another name. One
+// that is named for a single patch is told what to do instead: two branches of
+// a series would each count patches for themselves.
+func notReleasable(s State, p Policy) string {
+	if i := strings.LastIndexByte(s.Branch, '.'); i > 0 {
+		if _, ok := p.ParseBranch(s.Branch[:i]); ok {
+			return fmt.Sprintf("it is named for one patch, and patches are released from %s: bring the change there and release that commit", s.Branch[:i])
+		}
+	}
+	return fmt.Sprintf("it is neither %s nor named like %s", called(s.DefaultBranch), p.pattern())
+}
+
+// called names the default branch in a sentence.
+func called(branch string) string {
+	if branch == elsewhere {
+		return branch
+	}
+	return "the default branch " + branch
 }
 
 // nextOnRelease gives the next candidate or final version of a series.
@@ -251,11 +292,19 @@ func nextOnDefault(s State, kind Kind, p Policy) (Version, string) {
 	case have == kind:
 		next.Pre = label(kind, n+1)
 	case order(have) > order(kind):
-		return Version{}, fmt.Sprintf("%s is out already; the next may be a %s or later", last, have)
+		return Version{}, outAlready(last, have, p)
 	default:
 		next.Pre = label(kind, 0)
 	}
 	return next, ""
+}
+
+// outAlready says what may still follow the last version of the default branch.
+func outAlready(last Version, have Kind, p Policy) string {
+	if have == RC && !p.Trunk {
+		return fmt.Sprintf("the candidate %s is out already, so the series is finished on %s", last, p.ReleaseBranch(last))
+	}
+	return fmt.Sprintf("%s is out already; the next may be %s.N or later", last, have)
 }
 
 func order(k Kind) int { return slices.Index([]Kind{Alpha, Beta, RC, Official}, k) }
@@ -301,7 +350,8 @@ func cut(s State, series Version, p Policy) ([]Version, string) {
 	open := openSeries(s, p)
 	major := Version{Major: open.Major + 1}
 	tags := ParseVersions(p.Prefix, s.Tags)
-	if owned := BranchVersions(s, s.Branch, p); len(owned) > 0 && (owned[0].Final() || owned[0].Kind() == RC) {
+	rc := nextOnRelease(nil, series, RC, p)
+	if owned := BranchVersions(s, s.Branch, p); len(owned) > 0 && (owned[0].Compare(rc) >= 0 || owned[0].Kind() == RC) {
 		return nil, fmt.Sprintf("%s is out already, so the branch must begin at that tag; create it there", owned[0])
 	}
 	untagged := len(tags) == 0 && !slices.ContainsFunc(s.Branches, func(b string) bool { _, ok := p.ParseBranch(b); return ok })
@@ -309,7 +359,6 @@ func cut(s State, series Version, p Policy) ([]Version, string) {
 		return nil, fmt.Sprintf("%s works towards %s, so only %s or %s can be cut from it",
 			s.DefaultBranch, open, p.ReleaseBranch(open), p.ReleaseBranch(major))
 	}
-	rc := nextOnRelease(nil, series, RC, p)
 	if p.NoNextAlpha {
 		return []Version{rc}, ""
 	}

@@ -79,7 +79,7 @@ func TestNextVersions(t *testing.T) {
 		{name: "alpha on a release branch", tags: "v1.18.0", branches: "release-1.18", branch: "release-1.18", kind: Alpha, refusal: "made on main"},
 		{name: "beta on a release branch", tags: "v1.18.0", branches: "release-1.18", branch: "release-1.18", kind: Beta, refusal: "made on main"},
 		{name: "branch of another name", branches: "hotfix", branch: "hotfix", kind: Official, refusal: "neither the default branch main nor named like release-{major}.{minor}"},
-		{name: "branch with a patch in its name", branches: "release-1.18.2", branch: "release-1.18.2", kind: Official, refusal: "neither"},
+		{name: "branch with a patch in its name", branches: "release-1.18.2", branch: "release-1.18.2", kind: Official, refusal: "patches are released from release-1.18"},
 		{name: "own pattern", tags: "1.4.0", branches: "1.4.x", branch: "1.4.x", kind: Official, policy: &bare, want: "1.4.1"},
 
 		// A project that keeps no release branches.
