@@ -85,13 +85,14 @@ func Waive(g Gate, by, why string, at time.Time) (Gate, error) {
 
 // Tab is the summary of one tab of the test grid.
 type Tab struct {
-	Dashboard string
-	Name      string
-	Status    string // PASSING, FLAKY, FAILING, … as TestGrid spells it
-	Blocking  bool   // does it hold a release back?
-	Text      string // what the summary says
-	Link      string
-	At        time.Time // newest result
+	Dashboard string    `json:"dashboard"`
+	Name      string    `json:"name"`
+	Status    string    `json:"status"`             // PASSING, FLAKY, FAILING, … as TestGrid spells it
+	Blocking  bool      `json:"blocking,omitempty"` // does it hold a release back?
+	Text      string    `json:"text,omitempty"`     // what the summary says
+	Link      string    `json:"link,omitempty"`
+	At        time.Time `json:"at,omitzero"`    // newest result
+	Runs      []TabRun  `json:"runs,omitempty"` // results, the newest first
 }
 
 // TabsGate judges the blocking tabs: passing and flaky ones are go. No blocking
@@ -128,11 +129,11 @@ func TabsGate(tabs []Tab) Gate {
 
 // Check is the newest result of one job on the very commit to be released.
 type Check struct {
-	Name     string
-	State    string // success, failure, error, pending; anything else counts as missing
-	Required bool
-	Link     string
-	At       time.Time
+	Name     string    `json:"name"`
+	State    string    `json:"state"` // success, failure, error, pending; anything else counts as missing
+	Required bool      `json:"required,omitempty"`
+	Link     string    `json:"link,omitempty"`
+	At       time.Time `json:"at,omitzero"`
 }
 
 // ChecksGate judges the required results of the commit itself. Without any
@@ -172,9 +173,9 @@ func ChecksGate(commit string, checks []Check) Gate {
 
 // Blocker is an open issue that holds the release back.
 type Blocker struct {
-	Number int
-	Title  string
-	Link   string
+	Number int    `json:"number"`
+	Title  string `json:"title"`
+	Link   string `json:"link,omitempty"`
 }
 
 // BlockersGate is go when no blocker is open. The caller must have looked: an
@@ -197,11 +198,11 @@ func BlockersGate(open []Blocker) Gate {
 
 // Rehearsal is the newest mock run of a release. The zero value: there is none.
 type Rehearsal struct {
-	Version Version
-	Commit  string
-	State   string // succeeded, failed, running
-	Run     string
-	At      time.Time
+	Version Version   `json:"version,omitzero"`
+	Commit  string    `json:"commit,omitempty"`
+	State   string    `json:"state,omitempty"` // succeeded, failed, running
+	Run     string    `json:"run,omitempty"`
+	At      time.Time `json:"at,omitzero"`
 }
 
 // RehearsalGate is go when the very version and commit were rehearsed to the end.
@@ -262,7 +263,7 @@ func ApprovalsGate(given []Approval, need int, allowed []string, commit string) 
 
 // UnknownGate is a gate whose facts could not be had.
 func UnknownGate(name string, err error) Gate {
-	return Gate{Name: name, State: Unknown, Why: "could not be judged: " + err.Error()}
+	return unknown(name, err.Error())
 }
 
 func short(commit string) string { return commit[:min(12, len(commit))] }
