@@ -47,10 +47,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause of the failure to run.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Auth is a credential for a remote reached over HTTP.
+// Auth is a credential for a remote reached over HTTP, or one's own way to reach it.
 type Auth struct {
 	User  string // "x-access-token" when empty
 	Token string
+	Own   *Own // the settings of the person who runs this program; nil for none
 }
 
 // Environ returns the environment git runs in: nothing of the caller's but
@@ -80,6 +81,9 @@ func Environ(auth Auth, extra ...string) []string {
 		}
 		config = append(config, [2]string{"http.extraHeader",
 			"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+auth.Token))})
+	}
+	if auth.Own != nil {
+		env, config = append(env, auth.Own.env...), append(auth.Own.config[:len(auth.Own.config):len(auth.Own.config)], config...)
 	}
 	env = append(env, "GIT_CONFIG_COUNT="+strconv.Itoa(len(config)))
 	for i, kv := range config {
