@@ -51,11 +51,7 @@ images/PROJECT/images.yaml), or one thin manifest's file.`,
 			}
 			var held *promote.Inventory
 			if inventory != "" {
-				text, err := readInput(s, inventory)
-				if err != nil {
-					return usageError{err}
-				}
-				if held, err = promote.ParseInventory(inventory, text); err != nil {
+				if held, err = readInventory(s, inventory); err != nil {
 					return err
 				}
 			}
@@ -72,6 +68,19 @@ images/PROJECT/images.yaml), or one thin manifest's file.`,
 	out.add(c)
 	require(c, "manifests")
 	return c
+}
+
+// readInventory reads a file as it comes: that of many mirrors is large.
+func readInventory(s Streams, name string) (*promote.Inventory, error) {
+	if name == "-" {
+		return promote.ReadInventory("stdin", s.In)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	held, err := promote.ReadInventory(name, f)
+	return held, errors.Join(err, f.Close())
 }
 
 // manifestSet is what was read: manifests, those of an earlier commit, and what

@@ -43,9 +43,14 @@ func (p *planner) names() map[artifact.Digest][]string {
 	for _, i := range p.plan.Items {
 		names[i.Digest] = nil
 	}
+	planned := make([]bool, len(p.inventory.names.known))
+	for d := range names {
+		planned[p.inventory.names.numbers[string(d)]] = true
+	}
 	for repository, h := range p.inventory.repositories {
-		for d := range h.digests {
-			if _, ok := names[d]; ok {
+		for _, n := range h.digests {
+			if planned[n] {
+				d := artifact.Digest(p.inventory.names.known[n])
 				names[d] = append(names[d], repository)
 			}
 		}

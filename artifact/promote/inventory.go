@@ -2,11 +2,11 @@ package promote
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"slices"
 	"strings"
 
 	"seaworthy/artifact"
@@ -17,26 +17,53 @@ import (
 // It is not safe for concurrent use while it is filled.
 type Inventory struct {
 	repositories map[string]*holding // by registry/image
+	names        names
+}
+
+// names numbers digests and tags. Dozens of mirrors hold the same ones, and a
+// number takes 4 bytes where a digest takes 90.
+type names struct {
+	numbers map[string]number
+	known   []string // by number
+}
+
+// number stands for a digest or a tag. Zero is one that nothing holds.
+type number uint32
+
+// number returns the number of a name, a new one for one not seen before.
+func (n *names) number(name []byte) number {
+	if have, ok := n.numbers[string(name)]; ok {
+		return have
+	}
+	next := number(len(n.known))
+	n.known = append(n.known, string(name))
+	n.numbers[n.known[next]] = next
+	return next
 }
 
 // holding is what one repository holds.
 type holding struct {
-	digests map[artifact.Digest]bool
-	tags    map[string]artifact.Digest
-	failure string // why it could not be asked, empty if it was
-	shared  bool   // by several repositories: it must be copied before it is changed
+	digests []number  // ascending
+	tags    []pointer // ascending by tag
+	failure string    // why it could not be asked, empty if it was
+	shared  bool      // by several repositories: it must be copied before it is changed
 }
 
+// pointer is a tag and the digest it points to.
+type pointer struct{ tag, digest number }
+
 // NewInventory returns one that knows of nothing: every repository is empty.
-func NewInventory() *Inventory { return &Inventory{repositories: map[string]*holding{}} }
+func NewInventory() *Inventory {
+	return &Inventory{repositories: map[string]*holding{}, names: names{numbers: map[string]number{}, known: []string{""}}}
+}
 
 // Add says that a repository (registry/image) holds a digest, under the tags.
 // A tag points to the digest it was given last.
 func (v *Inventory) Add(repository string, digest artifact.Digest, tags ...string) {
-	h := v.holding(repository)
-	h.digests[digest] = true
+	h, d := v.holding(repository), v.names.number([]byte(digest))
+	h.hold(d)
 	for _, t := range tags {
-		h.tags[t] = digest
+		h.point(v.names.number([]byte(t)), d)
 	}
 }
 
@@ -46,12 +73,13 @@ func (v *Inventory) Fail(repository string, why error) { v.holding(repository).f
 
 // Has reports whether a repository holds a digest.
 func (v *Inventory) Has(repository string, digest artifact.Digest) bool {
-	return v.repositories[repository].has(digest)
+	return v.repositories[repository].has(v.names.numbers[string(digest)])
 }
 
 // Tag returns the digest a tag points to.
 func (v *Inventory) Tag(repository, tag string) (artifact.Digest, bool) {
-	return v.repositories[repository].tag(tag)
+	d := v.repositories[repository].tag(v.names.numbers[tag])
+	return artifact.Digest(v.names.known[d]), d != 0
 }
 
 // holding returns what a repository holds, to be changed.
@@ -59,9 +87,9 @@ func (v *Inventory) holding(repository string) *holding {
 	h := v.repositories[repository]
 	switch {
 	case h == nil:
-		h = &holding{digests: map[artifact.Digest]bool{}, tags: map[string]artifact.Digest{}}
+		h = &holding{}
 	case h.shared:
-		h = &holding{digests: maps.Clone(h.digests), tags: maps.Clone(h.tags)}
+		h = &holding{digests: slices.Clone(h.digests), tags: slices.Clone(h.tags)}
 	default:
 		return h
 	}
@@ -69,16 +97,42 @@ func (v *Inventory) holding(repository string) *holding {
 	return h
 }
 
-// The methods of holding take nil for a repository nothing is known of.
-
-func (h *holding) has(d artifact.Digest) bool { return h != nil && h.digests[d] }
-
-func (h *holding) tag(name string) (artifact.Digest, bool) {
-	if h == nil {
-		return "", false
+func (h *holding) hold(d number) {
+	if at, held := slices.BinarySearch(h.digests, d); !held {
+		h.digests = slices.Insert(h.digests, at, d)
 	}
-	d, ok := h.tags[name]
-	return d, ok
+}
+
+func (h *holding) point(tag, d number) {
+	at, held := slices.BinarySearchFunc(h.tags, tag, pointer.compare)
+	if held {
+		h.tags[at].digest = d
+		return
+	}
+	h.tags = slices.Insert(h.tags, at, pointer{tag, d})
+}
+
+func (p pointer) compare(tag number) int { return cmp.Compare(p.tag, tag) }
+
+// The methods below take nil for a repository nothing is known of.
+
+func (h *holding) has(d number) bool {
+	if h == nil {
+		return false
+	}
+	_, held := slices.BinarySearch(h.digests, d)
+	return held
+}
+
+// tag returns the digest a tag points to, zero if there is no such tag.
+func (h *holding) tag(tag number) number {
+	if h == nil {
+		return 0
+	}
+	if at, held := slices.BinarySearchFunc(h.tags, tag, pointer.compare); held {
+		return h.tags[at].digest
+	}
+	return 0
 }
 
 func (h *holding) failed() string {
@@ -88,97 +142,85 @@ func (h *holding) failed() string {
 	return h.failure
 }
 
-// ParseInventory reads {registry: {image: {digest: [tags]}}}, JSON or YAML. A
-// registry may be a host alone with the rest of the path in the image: what
-// counts is both together. A tag on two digests of one repository is an error:
-// no registry holds such a thing. Errors are strict.Error.
+// ParseInventory is [ReadInventory] of a text in memory.
 func ParseInventory(file string, text []byte) (*Inventory, error) {
-	if first := bytes.TrimLeft(text, " \t\r\n"); len(first) > 0 && first[0] == '{' {
-		if v, ok := scanInventory(text); ok {
-			return v, nil
-		}
-		v := NewInventory()
-		err := v.readJSON(text)
-		var clash clashError
-		if err == nil {
-			return v, nil
-		} else if errors.As(err, &clash) {
-			return nil, strict.Error{{File: file, Message: err.Error()}}
-		}
-		// YAML in braces looks like JSON; and if it is neither, the YAML
-		// reader knows the line.
-	}
-	v := NewInventory()
-	var raw map[string]contents
-	if err := strict.AsError(strict.Unmarshal(file, text, &raw)); err != nil {
-		return nil, err
-	}
-	for registry, images := range raw {
-		if err := v.fill(registry, images); err != nil {
-			return nil, strict.Error{{File: file, Message: err.Error()}}
-		}
-	}
-	return v, nil
+	return ReadInventory(file, bytes.NewReader(text))
 }
 
-// contents are the images of one registry as an inventory lists them.
-type contents map[string]map[artifact.Digest][]string
+// ReadInventory reads {registry: {image: {digest: [tags]}}}, JSON or YAML; JSON
+// piece by piece, however long it is. A registry may be a host alone with the
+// rest of the path in the image: what counts is both together. What is listed
+// twice is joined, but a tag on two digests of one repository is an error: no
+// registry holds such a thing. Errors are strict.Error where the text must be
+// corrected, and otherwise the reader's.
+func ReadInventory(file string, r io.Reader) (*Inventory, error) {
+	s := inventoryReader{from: r, line: 1, inventory: NewInventory(), known: map[string]*holding{}}
+	if s.looksJSON() {
+		s.readJSON()
+	} else if s.err == nil {
+		s.err = s.inventory.readYAML(file, io.MultiReader(bytes.NewReader(s.buffer), r))
+	}
+	var wrong inventoryError
+	if errors.As(s.err, &wrong) {
+		return nil, strict.Error{{File: file, Line: wrong.line, Message: wrong.text}}
+	} else if s.err != nil {
+		return nil, s.err
+	}
+	return s.inventory, nil
+}
 
-// clashError is a tag on two digests.
-type clashError struct{ text string }
+// inventoryError is what is wrong with an inventory. The line is 0 where it is
+// not known.
+type inventoryError struct {
+	line int
+	text string
+}
 
-func (e clashError) Error() string { return e.text }
+func (e inventoryError) Error() string { return e.text }
 
-func (v *Inventory) fill(registry string, images contents) error {
-	for image, digests := range images {
-		repository := repositoryOf(registry, image)
-		h := v.holding(repository)
-		for digest, tags := range digests {
-			for _, t := range tags {
-				if have, ok := h.tags[t]; ok && have != digest {
-					return clashError{fmt.Sprintf("%s: tag %s is listed with two digests, %s and %s: a tag points to one",
-						clip(repository), clip(t), min(have, digest), max(have, digest))}
+// readYAML reads a text as a whole: people write such inventories, and they are
+// short.
+func (v *Inventory) readYAML(file string, r io.Reader) error {
+	text, err := io.ReadAll(io.LimitReader(r, largestImage+1))
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", file, err)
+	} else if len(text) > largestImage {
+		return inventoryError{1, fmt.Sprintf("more than %d MiB of YAML: write it as JSON", largestImage>>20)}
+	}
+	var raw map[string]map[string]map[artifact.Digest][]string
+	if err := strict.AsError(strict.Unmarshal(file, text, &raw)); err != nil {
+		return err
+	}
+	for registry, images := range raw {
+		for image, digests := range images {
+			repository := repositoryOf(registry, image)
+			h := v.holding(repository)
+			for digest, tags := range digests {
+				d := v.names.number([]byte(digest))
+				h.hold(d)
+				for _, t := range tags {
+					if clash := v.point(h, repository, v.names.number([]byte(t)), d); clash != "" {
+						return inventoryError{text: clash}
+					}
 				}
 			}
-			v.Add(repository, digest, tags...)
 		}
 	}
 	return nil
+}
+
+// point adds a tag to what a repository holds, or says that it is on another
+// digest already.
+func (v *Inventory) point(h *holding, repository string, tag, d number) (clash string) {
+	if have := h.tag(tag); have != 0 && have != d {
+		one, other := v.names.known[have], v.names.known[d]
+		return fmt.Sprintf("%s: tag %s is listed with two digests, %s and %s: a tag points to one",
+			clip(repository), clip(v.names.known[tag]), clip(min(one, other)), clip(max(one, other)))
+	}
+	h.point(tag, d)
+	return ""
 }
 
 func repositoryOf(registry, image string) string {
 	return strings.TrimRight(registry, "/") + "/" + strings.Trim(image, "/")
-}
-
-// readJSON reads one registry at a time: an inventory of many mirrors is
-// large.
-func (v *Inventory) readJSON(text []byte) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if _, err := d.Token(); err != nil {
-		return err
-	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return err
-		}
-		registry, ok := key.(string)
-		if !ok {
-			return fmt.Errorf("the name of a registry is expected, not %v", key)
-		}
-		var images contents
-		if err := d.Decode(&images); err != nil {
-			return fmt.Errorf("registry %s: %w", clip(registry), err)
-		}
-		if err := v.fill(registry, images); err != nil {
-			return err
-		}
-	}
-	if _, err := d.Token(); err != nil {
-		return err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something follows the end of the inventory")
-	}
-	return nil
 }

@@ -207,7 +207,14 @@ func (p *planner) manifest(m Manifest) {
 		for _, e := range image.Entries {
 			c.Tags += len(e.Tags)
 			c.Wanted += max(1, len(e.Tags)) * len(destinations)
-			p.image(wish{manifest: &m, image: image, entry: e, source: source, targets: targets, shared: shared})
+			w := wish{manifest: &m, image: image, entry: e, source: source, targets: targets, shared: shared, tags: make([]number, len(e.Tags))}
+			if p.inventory != nil {
+				w.digest = p.inventory.names.numbers[string(e.Digest)]
+				for k, t := range e.Tags {
+					w.tags[k] = p.inventory.names.numbers[t]
+				}
+			}
+			p.image(w)
 		}
 	}
 }
@@ -226,6 +233,8 @@ type wish struct {
 	manifest *Manifest
 	image    *Image
 	entry    Entry
+	digest   number   // of the entry, as the inventory numbers it; 0 if nothing holds it
+	tags     []number // and so its tags
 	source   target
 	targets  []target
 	shared   []Location // the locations of targets
@@ -274,9 +283,9 @@ func (p *planner) needs(w wish) []Item {
 	var missing []string
 	for i, t := range w.targets {
 		missing = missing[:0]
-		copied := t.holds.has(w.entry.Digest)
-		for _, tag := range w.entry.Tags {
-			if d, ok := t.holds.tag(tag); (!ok || d != w.entry.Digest) && !p.planned(w, t, tag) {
+		copied := t.holds.has(w.digest)
+		for k, tag := range w.entry.Tags {
+			if d := t.holds.tag(w.tags[k]); (d == 0 || d != w.digest) && !p.planned(w, t, tag) {
 				missing = append(missing, tag)
 			}
 		}
@@ -318,10 +327,10 @@ func (p *planner) objection(w wish) (Reason, string) {
 			return Unreadable, fmt.Sprintf("%s could not be asked what it holds: %s", t.repository, why)
 		}
 	}
-	if why := moves(w); why != "" {
+	if why := p.moves(w); why != "" {
 		return TagMoves, why
 	}
-	if !w.source.holds.has(w.entry.Digest) {
+	if !w.source.holds.has(w.digest) {
 		return NotStaged, fmt.Sprintf("%s does not have %s: push it there again, or remove it from the manifest", w.source.repository, w.entry.Digest)
 	}
 	return "", ""
@@ -329,14 +338,15 @@ func (p *planner) objection(w wish) (Reason, string) {
 
 // moves describes the first tag that would have to move, and says how many
 // more would.
-func moves(w wish) string {
+func (p *planner) moves(w wish) string {
 	first, more := "", 0
 	for _, t := range w.targets {
-		for _, tag := range w.entry.Tags {
-			have, ok := t.holds.tag(tag)
-			if !ok || have == w.entry.Digest {
+		for k, tag := range w.entry.Tags {
+			on := t.holds.tag(w.tags[k])
+			if on == 0 || on == w.digest {
 				continue
 			}
+			have := p.inventory.names.known[on]
 			if first != "" {
 				more++
 				continue
@@ -355,9 +365,9 @@ func moves(w wish) string {
 
 // restaged warns of a tag that points to something else in staging by now.
 func (p *planner) restaged(w wish) {
-	for _, tag := range w.entry.Tags {
-		if have, ok := w.source.holds.tag(tag); ok && have != w.entry.Digest {
-			p.warn(w.manifest, w.entry.Line, w.source.Location, "in staging, tag %s of %s points to %s, not to %s", tag, w.source.repository, have, w.entry.Digest)
+	for k, tag := range w.entry.Tags {
+		if on := w.source.holds.tag(w.tags[k]); on != 0 && on != w.digest {
+			p.warn(w.manifest, w.entry.Line, w.source.Location, "in staging, tag %s of %s points to %s, not to %s", tag, w.source.repository, p.inventory.names.known[on], w.entry.Digest)
 		}
 	}
 }

@@ -280,10 +280,11 @@ func TestParseInventory(t *testing.T) {
 		{"YAML", "h:\n  p/x:\n    D1: [v1]\n    D2:\n", ""},
 		{"YAML in braces", "{h: {p/x: {D1: [v1], D2: []}}}", ""},
 		{"slashes", `{"h/": {"/p/x/": {"D1": ["v1"], "D2": []}}}`, ""},
-		{"tag on two digests", `{"h": {"p/x": {"D1": ["v1"], "D2": ["v1"]}}}`, "inventory: h/p/x: tag v1 is listed with two digests, D1 and D2: a tag points to one"},
-		{"truncated", "{\"h\":\n {\"p/x\":", "inventory:3: not YAML"},
-		{"wrong kind", `{"h": {"p/x": ["D1"]}}`, "inventory:1: p/x is a list: write a mapping, name: value"},
-		{"more behind it", `{"h": {}} {"h": {}}`, "inventory:2: not YAML"},
+		{"tag on two digests", `{"h": {"p/x": {"D1": ["v1"], "D2": ["v1"]}}}`, "inventory:1: h/p/x: tag v1 is listed with two digests, D1 and D2: a tag points to one"},
+		{"truncated", "{\"h\":\n {\"p/x\":", "inventory:2: { is expected here, not the end of the file: an inventory is {registry: {image: {digest: [tags]}}}"},
+		{"wrong kind", `{"h": {"p/x": ["D1"]}}`, `inventory:1: { is expected here, not "[": an inventory is`},
+		{"wrong kind in YAML", `{h: {p/x: [D1]}}`, "inventory:1: p/x is a list: write a mapping, name: value"},
+		{"more behind it", `{"h": {}}` + "\n" + `{"h": {}}`, `inventory:2: the end is expected here, not "{": an inventory is`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -3,7 +3,6 @@ package promote
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,11 +43,17 @@ func (v *Inventory) Images(registry string) []Image {
 			continue
 		}
 		tags := map[artifact.Digest][]string{}
-		for t, d := range h.tags {
-			tags[d] = append(tags[d], t)
+		for _, p := range h.tags {
+			d := artifact.Digest(v.names.known[p.digest])
+			tags[d] = append(tags[d], v.names.known[p.tag])
 		}
+		digests := make([]artifact.Digest, len(h.digests))
+		for i, d := range h.digests {
+			digests[i] = artifact.Digest(v.names.known[d])
+		}
+		slices.Sort(digests)
 		image := Image{Name: name}
-		for _, d := range slices.Sorted(maps.Keys(h.digests)) {
+		for _, d := range digests {
 			slices.SortFunc(tags[d], CompareVersions)
 			image.Entries = append(image.Entries, Entry{Digest: d, Tags: tags[d]})
 		}
