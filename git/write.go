@@ -147,15 +147,15 @@ type NewTag struct {
 	Commit  string
 	Message string
 	Tagger  Person
+	// Signature of SignTag, for the same tag; empty for one that is not signed.
+	Signature string
 }
 
 // CreateTag makes an annotated tag and returns the id of the tag object. The
 // same input gives the same id. A tag that is there already with that id is
 // left as it is; with another id the error is ErrRejected.
 func (r *Repository) CreateTag(ctx context.Context, t NewTag) (string, error) {
-	content := fmt.Sprintf("object %s\ntype commit\ntag %s\ntagger %s <%s> %d +0000\n\n%s\n",
-		t.Commit, t.Name, t.Tagger.Name, t.Tagger.Email, t.Tagger.Time.Unix(), strings.TrimRight(t.Message, "\n"))
-	out, err := call{dir: r.Dir, args: []string{"mktag"}, stdin: strings.NewReader(content)}.run(ctx)
+	out, err := call{dir: r.Dir, args: []string{"mktag"}, stdin: strings.NewReader(t.content() + t.Signature)}.run(ctx)
 	if err != nil {
 		return "", err
 	}
