@@ -209,6 +209,7 @@ func (c *checker) release(r Release) {
 	c.gates(r.Gates)
 	c.after(r.After)
 	c.addresses(r.Announce)
+	c.trains(r.Train)
 }
 
 func (c *checker) addresses(a Announce) {

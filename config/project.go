@@ -102,6 +102,7 @@ type Release struct {
 	Changelog     string       `json:"changelog" placeholder:"major,minor" doc:"File that collects the notes of a minor version's releases."`
 	Gates         Gates        `json:"gates" doc:"What must hold before a release is cut."`
 	Announce      Announce     `json:"announce" doc:"The announcement."`
+	Train         []Train      `json:"train" doc:"When releases depart by themselves, by type."`
 	Issue         ReleaseIssue `json:"issue" doc:"The issue that goes with a release."`
 	Chat          Chat         `json:"chat" doc:"Where people follow a release."`
 	After         []After      `json:"after" doc:"What follows a release once it is public, in this order."`
