@@ -1,9 +1,6 @@
 package release
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // Marker is a small file that names the newest version of its kind: stable,
 // latest, and both for a major (latest-1) and a series (latest-1.4). The
@@ -37,15 +34,12 @@ func MarkerNames(v Version) []string {
 func RaiseMarkers(v Version, current map[string]string) ([]Marker, error) {
 	var raise []Marker
 	for _, name := range MarkerNames(v) {
-		have := strings.TrimSpace(current[name])
-		if have != "" {
-			old, err := ParseVersion(v.Prefix, have)
-			if err != nil {
-				return nil, fmt.Errorf("marker %s.txt: %w; correct it by hand", name, err)
-			}
-			if old.Compare(v) >= 0 {
-				continue
-			}
+		higher, err := RaiseMarker(v, name, current[name])
+		if err != nil {
+			return nil, err
+		}
+		if !higher {
+			continue
 		}
 		raise = append(raise, Marker{Name: name, Value: v.String()})
 	}
