@@ -57,6 +57,13 @@ func (e *permanentError) Unwrap() error { return e.cause }
 // Skip ends a step as skipped, for a reason that a person reads.
 func Skip(format string, args ...any) error { return &skipError{fmt.Sprintf(format, args...)} }
 
+// Skipped reports whether an error was made by Skip: for a step that does the
+// work of another's Look or Act.
+func Skipped(err error) bool {
+	var skip *skipError
+	return errors.As(err, &skip)
+}
+
 type skipError struct{ reason string }
 
 func (e *skipError) Error() string { return "skipped: " + e.reason }

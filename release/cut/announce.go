@@ -1,9 +1,7 @@
 package cut
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -118,25 +116,4 @@ func (s *Service) raiseMarkers(ctx context.Context, st staged) (flow.Nothing, er
 	}
 	flow.Progress(ctx, "%s", strings.Join(names, ", "))
 	return flow.Nothing{}, nil
-}
-
-// archive keeps the run's journal where only the project's own people read.
-func (s *Service) archive(ctx context.Context, st staged) (string, error) {
-	run := flow.Current(ctx)
-	entries, err := s.Engine.Journal.Entries(ctx, run.ID, 0)
-	if err != nil {
-		return "", fmt.Errorf("reading the journal: %w", err)
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	if err := enc.Encode(run); err != nil {
-		return "", fmt.Errorf("archiving the journal: %w", err)
-	}
-	for _, e := range entries {
-		if err := enc.Encode(e); err != nil {
-			return "", fmt.Errorf("archiving the journal: %w", err)
-		}
-	}
-	key := path.Join(folder(st.Mock, archiveRoot, st.repo(), st.version().String()+"-"+run.ID), "journal.jsonl")
-	return key, s.put(ctx, key, b.Bytes())
 }

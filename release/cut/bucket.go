@@ -78,7 +78,7 @@ func (s *Service) put(ctx context.Context, key string, content []byte) error {
 func (s *Service) putFile(ctx context.Context, key, file string, a artifact.Artifact) (err error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return flow.Permanent(fmt.Errorf("%s is gone: abort the run and stage anew: %w", a.Name, err))
+		return flow.Permanent(fmt.Errorf("%s is gone: resume the run, which makes it again: %w", a.Name, err))
 	}
 	defer f.Close()
 	// A writer whose context ends before Close writes nothing.

@@ -23,7 +23,7 @@ type product struct {
 func (s *Service) buildArchives(ctx context.Context, in site) ([]artifact.Artifact, error) {
 	request := s.buildRequest(ctx, in.Plan)
 	if _, err := os.Stat(request.Source); errors.Is(err, os.ErrNotExist) {
-		return nil, flow.Permanent(fmt.Errorf("the workspace is gone: abort the run and stage anew: %w", err))
+		return nil, flow.Permanent(fmt.Errorf("the workspace is gone: resume the run, which makes it again: %w", err))
 	}
 	// What an attempt that was interrupted left behind is made again.
 	if err := os.RemoveAll(request.OutDir); err != nil {
@@ -113,7 +113,7 @@ func (s *Service) verifyBuilt(ctx context.Context, in product) (verification, er
 func (s *Service) verifyBytes(ctx context.Context, a artifact.Artifact) error {
 	f, err := os.Open(filepath.Join(s.outputDir(ctx), a.Name))
 	if err != nil {
-		return flow.Permanent(fmt.Errorf("%s is gone: abort the run and stage anew: %w", a.Name, err))
+		return flow.Permanent(fmt.Errorf("%s is gone: resume the run, which makes it again: %w", a.Name, err))
 	}
 	defer f.Close()
 	if err := a.Verify(f); err != nil {

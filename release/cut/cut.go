@@ -76,6 +76,10 @@ type Options struct {
 	Verifier *sign.Verifier
 	// Packagers are the keys that packages carry.
 	Packagers packages.Signers
+	// TagKey loads the private key that tags are signed with by its address in
+	// the project's configuration, "" for the platform's own; nil without an
+	// error if there is none. Nil has no keys.
+	TagKey func(ctx context.Context, address string) ([]byte, error)
 	// Builder is the URI that names this machinery in provenance.
 	Builder string
 	// Version of the program, for provenance.

@@ -147,7 +147,7 @@ func TestPlanNamesTheSteps(t *testing.T) {
 	for _, step := range s.Definitions()[1].Steps() {
 		names = append(names, step.Name)
 	}
-	want := []string{"options", "staged", "provenance", "gates", "approve", "branch", "announcement", "promote", "images", "tag", "changelog", "page-draft",
+	want := []string{"options", "staged", "provenance", "gates", "approve", "conflicts", "branch", "announcement", "promote", "images", "tag", "changelog", "page-draft",
 		"page-assets", "page-verify", "page-publish", "announce", "markers", "archive"}
 	if !slices.Equal(names, want) {
 		t.Errorf("the steps of a cut are %v", names)

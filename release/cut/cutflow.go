@@ -21,7 +21,7 @@ const approvalStep = "approve"
 // before what it points at is in place: files, then the tag, then the page, and
 // the markers, which everybody's scripts follow, last.
 func (s *Service) defineCut() cutFlow {
-	d := flow.Define("cut", 2)
+	d := flow.Define("cut", 3)
 	request := flow.Param[CutRequest](d)
 
 	// Is it a request that can be answered?
@@ -40,16 +40,19 @@ func (s *Service) defineCut() cutFlow {
 	verdict := flow.Add(d, outside(s, "gates", "Judge the readiness", s.judge), stage, made)
 	approved := flow.AwaitApproval(d, approvalStep, "Approval", flow.Combine2(stage, request, approvers), verdict)
 
+	// Nothing is published when something of it could not be.
+	free := flow.Add(d, outside(s, "conflicts", "Look for what is in the way", s.findConflicts), known, approved)
+
 	// A release branch that is yet to be cut begins at the released commit.
-	branch := flow.Add(d, public(s, "branch", "Create the release branch", s.branchThere, s.createBranch), stage, approved)
+	branch := flow.Add(d, public(s, "branch", "Create the release branch", s.branchThere, s.createBranch), stage, free)
 
 	// What will be said is written before anything is public, so that it
 	// cannot fail afterwards.
 	announcement := flow.Add(d, outside(s, "announcement", "Prepare the announcement", s.prepareAnnouncement), stage, verdict)
 
 	// The files, copied by digest and verified; and beside them the tag.
-	promoted := flow.Add(d, public(s, "promote", "Promote the artifacts", s.promotedAlready, s.promote), stage, approved)
-	shipped := flow.Add(d, public(s, "images", "Promote the images", s.imagesThere, s.promoteImages), stage, approved)
+	promoted := flow.Add(d, public(s, "promote", "Promote the artifacts", s.promotedAlready, s.promote), stage, free)
+	shipped := flow.Add(d, public(s, "images", "Promote the images", s.imagesThere, s.promoteImages), stage, free)
 	tagged := flow.Add(d, public(s, "tag", "Push the tag", s.tagPushed, s.pushTag), known, promoted, shipped, branch)
 
 	// The changelog, onto the default branch and the release's own.
@@ -67,8 +70,8 @@ func (s *Service) defineCut() cutFlow {
 		flow.Combine2(stage, announcement, func(st staged, t texts) message { return message{st, t} }), published)
 	raised := flow.Add(d, public(s, "markers", "Raise the markers", s.markersRaised, s.raiseMarkers), stage, said)
 
-	// The journal of it all, kept privately.
-	flow.Add(d, outside(s, "archive", "Archive the journal", s.archive), stage, raised)
+	// The logs of it all, and the source, kept privately.
+	flow.Add(d, outside(s, "archive", "Archive logs and source", s.archive), known, raised)
 
 	return cutFlow{def: d, staged: stage, verdict: verdict, page: draft}
 }

@@ -102,12 +102,7 @@ func TestTagIsNeverMoved(t *testing.T) {
 	if now, err := repo.Resolve(t.Context(), "refs/tags/v0.1.0-rc.0"); err != nil || now != theirs {
 		t.Errorf("the tag is at %s, %v; it was at %s", now, err, theirs)
 	}
-	if pages, err := p.forge.Releases(t.Context(), halyard); err != nil || len(pages) != 0 {
-		t.Errorf("there are pages %v, %v", pages, err)
-	}
-	if _, err := os.Stat(filepath.Join(p.dir, "bucket", "release", "harbour", "halyard", "latest.txt")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a marker was raised: %v", err)
-	}
+	nothingPublic(t, p)
 }
 
 func TestPublishedFileIsNeverOverwritten(t *testing.T) {

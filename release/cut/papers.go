@@ -127,7 +127,7 @@ func (s *Service) writePapers(ctx context.Context, d draft) ([]artifact.Artifact
 func (s *Service) readOutput(ctx context.Context, a artifact.Artifact) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(s.outputDir(ctx), a.Name))
 	if err != nil {
-		return nil, flow.Permanent(fmt.Errorf("%s is gone: abort the run and stage anew: %w", a.Name, err))
+		return nil, flow.Permanent(fmt.Errorf("%s is gone: resume the run, which makes it again: %w", a.Name, err))
 	}
 	if err := a.Verify(bytes.NewReader(text)); err != nil {
 		return nil, flow.Permanent(fmt.Errorf("the file made for %s: %w", a.Name, err))

@@ -25,6 +25,8 @@ type Project struct {
 	Rehearse bool `json:"rehearse,omitempty"`
 	// NoChangelog keeps the changelog out of the repository.
 	NoChangelog bool `json:"no_changelog,omitempty"`
+	// Tags says whether and with which key tags are signed.
+	Tags TagSigning `json:"tags,omitzero"`
 	// Tagger signs tags and changelog commits.
 	Tagger Identity `json:"tagger"`
 }
@@ -60,6 +62,9 @@ func (p Project) validate() error {
 	}
 	if p.Tagger.Name == "" || p.Tagger.Email == "" {
 		return errors.New("the project names nobody, with name and email, to sign its tags")
+	}
+	if err := p.Tags.validate(); err != nil {
+		return err
 	}
 	return p.Policy.Validate()
 }

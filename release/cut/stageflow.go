@@ -34,18 +34,18 @@ func (s *Service) defineStage() stageFlow {
 		flow.Combine2(found, project, func(src source, p Project) choice { return choice{src, p} }))
 
 	// Are the tools there, and the space, before an hour is spent?
-	ready := flow.Add(d, inside("prerequisites", "Check tools and disk space", s.checkTools), plan)
+	ready := flow.Add(d, leaving(inside("prerequisites", "Check tools and disk space", s.checkTools), s.toolsChecked), plan)
 
 	// A clone of our own, with the commit checked out.
 	ground := flow.Combine2(plan, where, func(p Plan, t target) site { return site{p, t.CloneURL} })
-	workspace := flow.Add(d, outside(s, "workspace", "Prepare a workspace", s.prepareWorkspace), ground, ready)
+	workspace := flow.Add(d, leaving(outside(s, "workspace", "Prepare a workspace", s.prepareWorkspace), s.workspaceKept), ground, ready)
 
 	// The tag objects are made now, and pushed when the release is cut: what is
 	// built and what is tagged are the same by construction.
 	tags := flow.Add(d, inside("tag", "Make the tag", s.makeTags), plan, workspace)
 
 	// Programs and archives for every platform; and meanwhile the notes.
-	compile := inside("build", "Build the archives", s.buildArchives)
+	compile := leaving(inside("build", "Build the archives", s.buildArchives), s.filesKept)
 	compile.Silence = buildSilence
 	built := flow.Add(d, compile, ground, workspace)
 	collected := flow.Add(d, outside(s, "notes", "Collect the release notes", s.collectNotes), plan, workspace)
@@ -58,16 +58,16 @@ func (s *Service) defineStage() stageFlow {
 	bill, pushed := s.defineProducts(d, plan, built, verified)
 
 	// Notes, changelog section and checksums, written beside the archives.
-	papers := flow.Add(d, inside("papers", "Write notes, changelog and checksums", s.writePapers),
+	papers := flow.Add(d, leaving(inside("papers", "Write notes, changelog and checksums", s.writePapers), s.filesKept),
 		flow.Combine2(
 			flow.Combine4(plan, bill, collected, tags,
 				func(p Plan, a []artifact.Artifact, n notes.Notes, t []Tag) draft { return draft{p, a, n, t, nil} }),
 			pushed, func(d draft, i []Image) draft { d.Images = i; return d }))
 
 	// How it was made, and who says so.
-	stated := flow.Add(d, inside("provenance", "State how it was made", s.writeProvenance),
+	stated := flow.Add(d, leaving(inside("provenance", "State how it was made", s.writeProvenance), s.filesKept),
 		flow.Combine3(plan, papers, pushed, func(p Plan, a []artifact.Artifact, i []Image) sources { return sources{p, a, i} }))
-	signed := flow.Add(d, outside(s, "sign", "Sign", s.signFiles),
+	signed := flow.Add(d, leaving(outside(s, "sign", "Sign", s.signFiles), s.filesKept),
 		flow.Combine2(plan, stated, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
 
 	// Into the bucket; the manifest last, so that a stage is whole or absent.
@@ -84,11 +84,11 @@ func (s *Service) defineProducts(d *flow.Definition, plan flow.Value[Plan], buil
 	// Packages and images, of those very programs. Images go to the staging part
 	// of the registry, by digest.
 	whole := flow.Combine2(plan, built, func(p Plan, a []artifact.Artifact) product { return product{p, a} })
-	packaged := flow.Add(d, inside("packages", "Make the packages", s.makePackages), whole, verified)
+	packaged := flow.Add(d, leaving(inside("packages", "Make the packages", s.makePackages), s.filesKept), whole, verified)
 	pushed = flow.Add(d, outside(s, "images", "Build and stage the images", s.stageImages), whole, verified)
 
 	// What it all consists of.
 	made := flow.Combine3(plan, built, packaged, func(p Plan, a, b []artifact.Artifact) product { return product{p, slices.Concat(a, b)} })
-	bill = flow.Add(d, inside("sbom", "List what it consists of", s.writeBill), made)
+	bill = flow.Add(d, leaving(inside("sbom", "List what it consists of", s.writeBill), s.filesKept), made)
 	return bill, pushed
 }

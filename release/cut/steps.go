@@ -25,6 +25,13 @@ func inside[In, Out any](name, title string, act func(context.Context, In) (Out,
 	return flow.Step[In, Out]{Name: name, Title: title, Act: act, Idempotent: true, Silence: silence}
 }
 
+// leaving is a step that leaves files in the folder of the run, on the machine
+// where it ran: on another one it is done again.
+func leaving[In, Out any](step flow.Step[In, Out], kept func(context.Context, Out) (bool, error)) flow.Step[In, Out] {
+	step.Kept = kept
+	return step
+}
+
 // public is a step that changes what others see: it always looks first.
 func public[In, Out any](s *Service, name, title string, look func(context.Context, In) (Out, bool, error), act func(context.Context, In) (Out, error)) flow.Step[In, Out] {
 	return flow.Step[In, Out]{Name: name, Title: title, Look: look, Act: act, Retry: s.Retry, Silence: silence}

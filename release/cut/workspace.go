@@ -118,7 +118,7 @@ func (s *Service) ownRepository(ctx context.Context, url string) (*git.Repositor
 func (s *Service) workspace(ctx context.Context) (*git.Repository, error) {
 	repo, err := git.Open(ctx, s.repositoryDir(ctx))
 	if err != nil {
-		return nil, flow.Permanent(fmt.Errorf("the workspace is gone: abort the run and stage anew: %w", err))
+		return nil, flow.Permanent(fmt.Errorf("the workspace is gone: resume the run, which makes it again: %w", err))
 	}
 	return repo.WithAuth(s.Auth), nil
 }
@@ -131,18 +131,30 @@ type Tag struct {
 	Message string    `json:"message"`
 	Tagger  Identity  `json:"tagger"`
 	Time    time.Time `json:"time"`
+	// Signature ends the tag object; empty if the project signs no tags.
+	Signature string `json:"signature,omitempty"`
 }
 
 // make writes the tag object and its ref into repo and returns the object's id.
 func (t Tag) make(ctx context.Context, repo *git.Repository) (string, error) {
-	return repo.CreateTag(ctx, git.NewTag{Name: t.Name, Commit: t.Commit, Message: t.Message,
-		Tagger: git.Person{Name: t.Tagger.Name, Email: t.Tagger.Email, Time: t.Time}})
+	return repo.CreateTag(ctx, t.object())
 }
 
-// makeTags makes the tags in the run's own repository. Their time is that of
-// the run, so that making them again gives the same objects.
+func (t Tag) object() git.NewTag {
+	return git.NewTag{Name: t.Name, Commit: t.Commit, Message: t.Message, Signature: t.Signature,
+		Tagger: git.Person{Name: t.Tagger.Name, Email: t.Tagger.Email, Time: t.Time}}
+}
+
+// makeTags makes the tags in the run's own repository, and signs them where the
+// project wants that. Their time is that of the run, so that making them again
+// gives the same objects; a signature, which would not be the same twice, is kept
+// with the tag.
 func (s *Service) makeTags(ctx context.Context, p Plan) ([]Tag, error) {
 	repo, err := s.workspace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.tagKey(ctx, p.Project)
 	if err != nil {
 		return nil, err
 	}
@@ -150,14 +162,19 @@ func (s *Service) makeTags(ctx context.Context, p Plan) ([]Tag, error) {
 	for _, v := range p.Versions {
 		t := Tag{Name: v.String(), Commit: p.Commit, Message: p.Project.Name + " " + v.String(),
 			Tagger: p.Project.Tagger, Time: flow.Current(ctx).CreatedAt.UTC()}
-		t.Object, err = t.make(ctx, repo)
+		if key != nil {
+			t.Signature, err = repo.SignTag(ctx, t.object(), key)
+		}
+		if err == nil {
+			t.Object, err = t.make(ctx, repo)
+		}
 		if errors.Is(err, git.ErrRejected) {
 			return nil, flow.Permanent(fmt.Errorf("version %s was tagged meanwhile: plan the release anew: %w", v, err))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("making the tag %s: %w", v, err)
 		}
-		flow.Logf(ctx, "tag %s is object %s", t.Name, t.Object)
+		flow.Logf(ctx, "tag %s is object %s, %s", t.Name, t.Object, map[bool]string{true: "signed", false: "not signed"}[key != nil])
 		tags = append(tags, t)
 	}
 	return tags, nil
