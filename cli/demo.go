@@ -43,7 +43,7 @@ and a real release on the embedded forge. The repository itself is only read.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}
-	c.Flags().StringVar(&f.dir, "dir", "", "`folder` for the platform's state (a temporary one if empty, removed at the end)")
+	c.Flags().StringVar(&f.dir, "dir", "", "`folder` for the platform's state (a temporary one if empty, removed at the end if all went well)")
 	c.Flags().StringVar(&f.addr, "addr", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
 	c.Flags().StringVar(&f.repo, "repo", "", "`path` of a Git repository to take through a release instead of the sample")
 	c.Flags().BoolVar(&f.once, "once", false, "exit at the end: 0 if every check held")
@@ -62,7 +62,14 @@ func (f *demoFlags) run(ctx context.Context, s Streams) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove()) }()
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			// What went wrong is in there: the logs of the jobs, first of all.
+			fmt.Fprintf(s.Err, "All that was done is kept in %s, the logs of jobs below bucket/logs.\n", dir)
+			return
+		}
+		err = errors.Join(err, remove())
+	}()
 	tell, titles := demo.Tell, demo.Titles()
 	if f.repo != "" {
 		repo, err := openRepo(ctx, f.repo, "name a Git repository with --repo")

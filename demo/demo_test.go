@@ -205,3 +205,39 @@ func TestDemoOfARepository(t *testing.T) {
 		t.Errorf("the repository was written to, %v:\n%s\n%s", err, before, after)
 	}
 }
+
+// A repository whose tests fail is not released; what is said names the test,
+// and what was done is kept to be looked at.
+func TestDemoOfABrokenRepository(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("plays half a demo")
+	}
+	base := t.TempDir()
+	repo := repository(t, filepath.Join(base, "capstan"))
+	broken := "package main\n\nimport \"testing\"\n\nfunc TestRope(t *testing.T) { t.Error(\"it snapped\") }\n"
+	if err := os.WriteFile(filepath.Join(repo.Dir, "rope_test.go"), []byte(broken), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := repo.Git(t.Context(), "add", "rope_test.go"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := repo.Git(t.Context(), "-c", "user.name=Ada", "-c", "user.email=ada@example.org", "commit", "--quiet", "--message", "Test the rope"); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(base, "state")
+	var out, errs output
+	code := cli.Main(t.Context(), []string{"demo", "--once", "--dir", dir, "--repo", repo.Dir}, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs})
+	if code != 1 {
+		t.Fatalf("exit code %d\n%s\n%s", code, out.String(), errs.String())
+	}
+	for _, fact := range []string{"TestRope failed", "is kept in " + dir} {
+		if !strings.Contains(errs.String(), fact) {
+			t.Errorf("it does not say %q:\n%s", fact, errs.String())
+		}
+	}
+	logs, err := filepath.Glob(filepath.Join(dir, "bucket", "logs", "*", "*", "build-log.txt"))
+	if err != nil || len(logs) != 1 || !strings.Contains(read(t, logs[0]), "it snapped") {
+		t.Errorf("logs kept: %v, %v", logs, err)
+	}
+}

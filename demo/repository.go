@@ -15,6 +15,7 @@ import (
 	"seaworthy/forge"
 	"seaworthy/git"
 	"seaworthy/job"
+	"seaworthy/job/result"
 	"seaworthy/job/run"
 	"seaworthy/release"
 	"seaworthy/release/cut"
@@ -132,7 +133,7 @@ func (t *traveller) prove(ctx context.Context, branch string) error {
 				return false, nil
 			}
 			if now.State != job.Success {
-				bad = append(bad, fmt.Sprintf("%s is %s, see %s/runs/%s", now.Job, now.State, t.on.URL(), now.BuildID))
+				bad = append(bad, fmt.Sprintf("%s is %s%s, see %s/runs/%s", now.Job, now.State, t.failed(ctx, now), t.on.URL(), now.BuildID))
 			}
 		}
 		return true, nil
@@ -145,6 +146,28 @@ func (t *traveller) prove(ctx context.Context, branch string) error {
 		return errors.New(strings.Join(bad, "; "))
 	}
 	return nil
+}
+
+// failed names the first tests that failed in an execution, so that whoever
+// reads the terminal alone knows where to look.
+func (t *traveller) failed(ctx context.Context, e job.Execution) string {
+	build, err := t.on.Runs.Results(ctx, e.ID)
+	if err != nil {
+		return "" // it ended before it could leave results; its page says why
+	}
+	var names []string
+	for _, test := range build.Tests {
+		if test.Status == result.Fail {
+			names = append(names, test.Name)
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return ""
+	case len(names) > 3:
+		names = append(names[:3], fmt.Sprintf("%d more", len(names)-3))
+	}
+	return ": " + strings.Join(names, ", ") + " failed"
 }
 
 // choose finds the branch that the next official release comes from: the
