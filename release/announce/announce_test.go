@@ -270,3 +270,32 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+// One identity is one mail, whenever it is written and whatever it says.
+func TestLetterIdentity(t *testing.T) {
+	t.Parallel()
+	a := Announcement{Project: "Halyard", Version: "v1.2.0", Kind: release.Official, Signature: "The crew"}
+	e := Envelope{From: "Halyard <releases@halyard.example>", To: []string{"Users <users@halyard.example>", "b@halyard.example"},
+		Date: time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC), Identity: "harbour/halyard v1.2.0"}
+	first, err := a.Letter(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.From != "releases@halyard.example" || strings.Join(first.To, " ") != "users@halyard.example b@halyard.example" || first.Subject != "Halyard v1.2.0 is live!" {
+		t.Errorf("the letter is %+v", first)
+	}
+	if !strings.Contains(string(first.Message), "\r\nMessage-ID: <"+first.MessageID+">\r\n") || !strings.HasSuffix(first.MessageID, "@halyard.example") {
+		t.Errorf("Message-ID %q, and the message is\n%s", first.MessageID, first.Message)
+	}
+	a.Notes, e.Date = "- More", e.Date.Add(time.Hour)
+	if again, err := a.Letter(e); err != nil || again.MessageID != first.MessageID {
+		t.Errorf("written again it is %s, %v; first %s", again.MessageID, err, first.MessageID)
+	}
+	for _, other := range []func(*Envelope){func(e *Envelope) { e.Identity = "harbour/halyard v1.2.1" }, func(e *Envelope) { e.From = "x@halyard.example" }} {
+		e := e
+		other(&e)
+		if l, err := a.Letter(e); err != nil || l.MessageID == first.MessageID {
+			t.Errorf("another mail is %s, %v", l.MessageID, err)
+		}
+	}
+}
