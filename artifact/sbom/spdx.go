@@ -189,7 +189,7 @@ func encodable(d Document) spdxDocument {
 func encodablePackage(p Package) spdxPackage {
 	analyzed := p.FilesAnalyzed
 	out := spdxPackage{
-		ID: string(p.ID), Name: p.Name, Version: p.Version, FileName: p.FileName, Purpose: string(p.Purpose),
+		ID: string(p.ID), Name: p.Name, Version: p.Version, FileName: p.FileName, Purpose: strings.ReplaceAll(string(p.Purpose), "-", "_"),
 		Supplier: p.Supplier.String(), Download: asserted(p.Download), Homepage: p.Homepage, FilesAnalyzed: &analyzed,
 		LicenseConcluded: asserted(p.Concluded), LicenseDeclared: asserted(p.Declared), LicenseComments: p.LicenseNote,
 		Copyright: asserted(p.Copyright), Attribution: p.Attribution,

@@ -126,7 +126,8 @@ func (t tagWriter) pkg(p spdxPackage) {
 	t.line("PackageSupplier", p.Supplier)
 	t.line("PackageOriginator", p.Originator)
 	t.line("PackageDownloadLocation", p.Download)
-	t.line("PrimaryPackagePurpose", p.Purpose)
+	// The schema of the JSON form spells OPERATING_SYSTEM, the specification does not.
+	t.line("PrimaryPackagePurpose", strings.ReplaceAll(p.Purpose, "_", "-"))
 	t.line("FilesAnalyzed", strconv.FormatBool(*p.FilesAnalyzed))
 	if v := p.Verification; v != nil {
 		code := v.Value

@@ -149,3 +149,20 @@ func TestChecksumAlgorithms(t *testing.T) {
 		}
 	}
 }
+
+// TestOperatingSystemIsSpeltInTwoWays: as each form of SPDX has it.
+func TestOperatingSystemIsSpeltInTwoWays(t *testing.T) {
+	t.Parallel()
+	d := Document{Name: "x", Created: committed, Authors: []Actor{{Kind: Tool, Name: "t"}}}
+	d.Relate(DocumentID, Describes, d.Add(Package{ID: PackageID("os", "debian", "12"), Name: "debian", Version: "12", Purpose: OperatingSystem}))
+	for format, want := range map[Format]string{SPDXJSON: `"primaryPackagePurpose": "OPERATING_SYSTEM"`, SPDXTagValue: "PrimaryPackagePurpose: OPERATING-SYSTEM\n"} {
+		text := encoded(t, d, format)
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%s has no %s:\n%s", format, want, text)
+		}
+		back, err := Parse(text)
+		if err != nil || back.Packages[0].Purpose != OperatingSystem {
+			t.Errorf("%s: %v %v", format, back.Packages, err)
+		}
+	}
+}

@@ -38,6 +38,7 @@ func TestDocumentsAreValid(t *testing.T) {
 	// What nobody knows is not made up: a folder replaced into a module, a program
 	// built outside a repository, have no version.
 	unknown := map[string]bool{"example.com/local": true, "example.com/hello": true, "example.com/dep": true}
+	schemas := publishedSchemas(t)
 	for name, scan := range scans {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,6 +67,7 @@ func TestDocumentsAreValid(t *testing.T) {
 				if err := sbom.Write(&second, d, f); err != nil || !bytes.Equal(first.Bytes(), second.Bytes()) {
 					t.Errorf("%s: %v, or other bytes", format, err)
 				}
+				schemas.check(t, format, first.Bytes())
 			}
 		})
 	}

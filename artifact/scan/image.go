@@ -146,9 +146,6 @@ func (c container) describe(ctx context.Context, title string, o Options, d *sbo
 		p.Supplier = labelledSupplier(c.config.Config.Labels)
 	}
 	p.Declared = labelledLicence(c.config.Config.Labels)
-	for _, l := range c.layers {
-		d.Relate(p.ID, sbom.Contains, d.Add(l.pkg(p.Supplier)))
-	}
 	seen, err := scanLayers(ctx, c.layers, o)
 	if err != nil {
 		return "", err
@@ -159,6 +156,9 @@ func (c container) describe(ctx context.Context, title string, o Options, d *sbo
 	}
 	if p.Supplier.IsZero() {
 		p.Supplier = v.distro.supplier()
+	}
+	for _, l := range c.layers {
+		d.Relate(p.ID, sbom.Contains, d.Add(l.pkg(p.Supplier)))
 	}
 	return d.Add(p), nil
 }
