@@ -161,8 +161,8 @@ func TestOperatingSystemIsSpeltInTwoWays(t *testing.T) {
 			t.Errorf("%s has no %s:\n%s", format, want, text)
 		}
 		back, err := Parse(text)
-		if err != nil || back.Packages[0].Purpose != OperatingSystem {
-			t.Errorf("%s: %v %v", format, back.Packages, err)
+		if err != nil || back.Document.Packages[0].Purpose != OperatingSystem {
+			t.Errorf("%s: %v %v", format, back.Document.Packages, err)
 		}
 	}
 }
