@@ -60,6 +60,7 @@ merge:
   milestone: {trunk: v1.1, release-1.0: v1.0}
   required_contexts: [cla]
   batch_limit: 1
+  branches: {release-1.0: {require: [picked], milestone: v1.0}}
 build:
   command: [make, dist]
   go: {main: [./cmd/halyard, .], name: hly, ldflags: "-X main.v={version} -X main.c={commit}", env: {CGO_ENABLED: "0"}}
@@ -70,6 +71,17 @@ release:
   tag_prefix: halyard/v
   branch_pattern: rel/{major}.{minor}
   changelog: CHANGELOG-{major}.{minor}.md
+  branches:
+    jobs: annotated
+    job_file: jobs/{branch}.yaml
+    dashboard: ""
+    together: [harbour/sheet]
+    milestone: "{major}.{minor}"
+    protection: none
+    require: [picked]
+    changelog: open
+    replace: [{file: VERSION, from: "{major}.{minor}", to: "{major}.{next_minor}", where: main}]
+    fast_forward: only
   gates:
     green: [nightly]
     runs: 3
@@ -91,6 +103,8 @@ func TestParseWhole(t *testing.T) {
 	}
 	want := config.Release{
 		TagPrefix: "halyard/v", BranchPattern: "rel/{major}.{minor}", Changelog: "CHANGELOG-{major}.{minor}.md",
+		Branches: config.Branches{Jobs: "annotated", JobFile: "jobs/{branch}.yaml", Together: []string{"harbour/sheet"}, Milestone: "{major}.{minor}", Protection: "none",
+			Require: []string{"picked"}, Changelog: "open", FastForward: "only", Replace: []config.Replacement{{File: "VERSION", From: "{major}.{minor}", To: "{major}.{next_minor}", Where: "main"}}},
 		Gates: config.Gates{
 			Green: []string{"nightly"}, Runs: 3, Rehearsal: "optional", Notes: "optional", Dashboards: config.BlockingBoards{Runs: 3},
 			Blockers:  config.Blockers{Labels: []string{"tide/merge-blocker", "release-blocker"}},
@@ -115,6 +129,7 @@ func TestParseWhole(t *testing.T) {
 	wantMerge := config.Merge{
 		Method: "squash", Labels: config.Labels{Require: []string{"lgtm"}, Forbid: []string{"hold"}},
 		Milestone: map[string]string{"trunk": "v1.1", "release-1.0": "v1.0"}, RequiredContexts: []string{"cla"}, BatchLimit: 1,
+		Branches: map[string]config.MergeBranch{"release-1.0": {Require: []string{"picked"}, Milestone: "v1.0"}},
 	}
 	if diff := cmp.Diff(wantMerge, p.Merge, lines); diff != "" {
 		t.Errorf("merge:\n%s", diff)

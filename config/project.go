@@ -60,6 +60,8 @@ type Merge struct {
 	// RequiredContexts are asked for besides those of required presubmits.
 	RequiredContexts []string `json:"required_contexts" doc:"Status contexts that must be green besides the required presubmits."`
 	BatchLimit       int      `json:"batch_limit" doc:"How many changes are tested and merged together at most; 1 tests each alone."`
+	// Branches ask for more than Labels does.
+	Branches map[string]MergeBranch `json:"branches" doc:"What changes to a branch need besides, by its name."`
 
 	Lines strict.Lines `json:"-"`
 }
@@ -100,6 +102,7 @@ type Release struct {
 	TagPrefix     string       `json:"tag_prefix" doc:"What stands before the version in a tag."`
 	BranchPattern string       `json:"branch_pattern" placeholder:"major,minor" doc:"Name of the branch that a minor version's releases are cut from."`
 	Changelog     string       `json:"changelog" placeholder:"major,minor" doc:"File that collects the notes of a minor version's releases."`
+	Branches      Branches     `json:"branches" doc:"How a release branch is forked from the default branch."`
 	Gates         Gates        `json:"gates" doc:"What must hold before a release is cut."`
 	Announce      Announce     `json:"announce" doc:"The announcement."`
 	Train         []Train      `json:"train" doc:"When releases depart by themselves, by type."`
@@ -158,6 +161,7 @@ func defaults() Project {
 			TagPrefix:     "v",
 			BranchPattern: "release-{major}.{minor}",
 			Changelog:     "CHANGELOG/CHANGELOG-{major}.{minor}.md",
+			Branches:      defaultBranches(),
 			Gates:         defaultGates(),
 			Announce:      Announce{Subject: "{name} {version} is out"},
 			Issue:         ReleaseIssue{Open: "always"},

@@ -55,6 +55,9 @@ type Fork struct {
 	Name string `json:"name"`
 	Type Type   `json:"type"`
 	File string `json:"file"` // of the original
+	// Context and FromContext are the status contexts of a presubmit.
+	Context     string `json:"context,omitempty"`
+	FromContext string `json:"from_context,omitempty"`
 	// Path leads to the original in its file; Overlap says that the original
 	// would run for the new branch beside its copy.
 	Path    []any `json:"-"`
@@ -167,7 +170,10 @@ func (f *forker) file(s Source) {
 		overlap := t != Periodic && runsOn(n, f.o.Branch)
 		fork := Fork{From: scalar(n, "name"), Type: t, File: s.File, Path: slices.Concat(s.Path, path), Overlap: overlap}
 		f.fork(t, copied)
-		fork.Name = scalar(copied, "name")
+		fork.Name, fork.Context = scalar(copied, "name"), scalar(copied, "context")
+		if fork.FromContext = scalar(n, "context"); t == Presubmit && fork.FromContext == "" {
+			fork.FromContext = fork.From
+		}
 		f.jobs = append(f.jobs, fork)
 		if t == Periodic {
 			f.periodics = append(f.periodics, copied)

@@ -74,6 +74,19 @@ func TestForkGolden(t *testing.T) {
 	}
 }
 
+// A job that skips exactly the branch another is for does not run beside it.
+func TestExactBranchesDoNotOverlap(t *testing.T) {
+	t.Parallel()
+	for pattern, apart := range map[string]bool{`^release-1\.2$`: true, `release-1\.2`: false, `^release-1\.20$`: false, `^release-1\.`: false} {
+		text := "presubmits:\n- {name: a, skip_branches: ['^release-1\\.2$'], spec: {containers: [{command: [x]}]}}\n- {name: a, branches: ['" + pattern + "'], spec: {containers: [{command: [x]}]}}\n"
+		f, _ := job.ParseInRepo("harbour/halyard", "f", []byte(text))
+		_, problems := job.Merge(f)
+		if failures, _ := strict.Split(problems); (len(failures) == 0) != apart {
+			t.Errorf("%s: got %v", pattern, failures)
+		}
+	}
+}
+
 func TestForkProblems(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, annotations, want string }{

@@ -3,6 +3,7 @@ package job
 import (
 	"fmt"
 	"reflect"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -161,5 +162,16 @@ func (j *Job) overlaps(o *Job) bool {
 	case len(o.Branches) > 0:
 		return slices.ContainsFunc(j.Branches, func(b string) bool { return slices.Contains(o.Branches, b) })
 	}
-	return slices.ContainsFunc(j.Branches, o.RunsOn)
+	return slices.ContainsFunc(j.Branches, func(pattern string) bool { return o.RunsOn(exactly(pattern)) })
+}
+
+// exactly is the one branch that a pattern such as ^release-1\.2$ matches; any
+// other pattern is taken for a name, as Prow does.
+func exactly(pattern string) string {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil || re.Op != syntax.OpConcat || len(re.Sub) != 3 ||
+		re.Sub[0].Op != syntax.OpBeginText || re.Sub[1].Op != syntax.OpLiteral || re.Sub[1].Flags&syntax.FoldCase != 0 || re.Sub[2].Op != syntax.OpEndText {
+		return pattern
+	}
+	return string(re.Sub[1].Rune)
 }
