@@ -12,6 +12,7 @@ import (
 	"seaworthy/app"
 	"seaworthy/flow"
 	"seaworthy/forge"
+	"seaworthy/release/cut"
 )
 
 // shownRelease is a stage, cut or branching as -o json prints it.
@@ -149,30 +150,54 @@ func newReleaseResume(s Streams) *cobra.Command {
 
 func newReleaseAbort(s Streams) *cobra.Command {
 	var p platform
+	var out outputFlag
 	var why string
 	c := &cobra.Command{
 		Use:   "abort RUN",
 		Short: "End a stage or cut for good; what is public stays",
-		Args:  cobra.ExactArgs(1),
+		Long: `Ends a run for good, whoever drives it. What it has made that is not public is taken back: a stage that is not
+whole, the draft of a release page, what a rehearsal left. What is public stays, since people may have it, and is named.
+A run that is aborted already can be aborted again, to take back what could not be the first time.`,
+		Example: `  seaworthy release abort 20261122-174313-abcdef --why "the base image is withdrawn"`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return onRun(cmd.Context(), p, args[0], func(a *app.App, t flow.Timeline) error {
-				if t.Run.State.Final() && t.Run.State != flow.Failed {
+				if t.Run.State == flow.Succeeded {
 					return fmt.Errorf("run %s is over already: %s", args[0], t.Run.State)
 				}
-				if err := a.Releases.Abort(cmd.Context(), args[0], me(), why); err != nil {
-					return err
-				}
-				t, err := a.Releases.Status(cmd.Context(), args[0])
+				undone, err := a.Releases.Abort(cmd.Context(), args[0], me(), why)
 				if err != nil {
 					return err
 				}
-				return printTimeline(s.Out, t)
+				if t, err = a.Releases.Status(cmd.Context(), args[0]); err != nil {
+					return err
+				}
+				shown := struct {
+					shownRelease
+					cut.Undone
+				}{showRelease(t.Run, t.Sentence), undone}
+				return out.print(s.Out, shown, func(w io.Writer) error { return printUndone(w, t, undone) })
 			})
 		},
 	}
 	p.add(c)
+	out.add(c)
 	c.Flags().StringVar(&why, "why", "", "a few `words` for the record")
 	return c
+}
+
+func printUndone(w io.Writer, t flow.Timeline, u cut.Undone) error {
+	fmt.Fprintln(w, t.Sentence)
+	var rows [][]string
+	for _, part := range []struct {
+		what string
+		list []string
+	}{{"removed", u.Removed}, {"public, stays", u.Public}, {"kept", u.Kept}} {
+		for _, says := range part.list {
+			rows = append(rows, []string{part.what, says})
+		}
+	}
+	return table(w, "It has left nothing.", []string{"what became of it", "what"}, rows)
 }
 
 func newReleaseHistory(s Streams) *cobra.Command {

@@ -54,6 +54,9 @@ type permanentError struct{ cause error }
 func (e *permanentError) Error() string { return e.cause.Error() }
 func (e *permanentError) Unwrap() error { return e.cause }
 
+// IsPermanent reports whether an error was made by Permanent.
+func IsPermanent(err error) bool { return final(err) }
+
 // Skip ends a step as skipped, for a reason that a person reads.
 func Skip(format string, args ...any) error { return &skipError{fmt.Sprintf(format, args...)} }
 

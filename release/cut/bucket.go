@@ -3,6 +3,8 @@ package cut
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -74,7 +77,13 @@ func (s *Service) put(ctx context.Context, key string, content []byte) error {
 	return nil
 }
 
-// putFile uploads a file and reads it back.
+// piece is how much of a file is read at once: enough for a second processor to
+// be worth waking.
+const piece = 1 << 20
+
+// putFile uploads a file, and digests it on the way: bytes that are not a's never
+// become an object. The cut reads every object of the stage back before it
+// publishes one.
 func (s *Service) putFile(ctx context.Context, key, file string, a artifact.Artifact) (err error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -88,14 +97,58 @@ func (s *Service) putFile(ctx context.Context, key, file string, a artifact.Arti
 	if err != nil {
 		return fmt.Errorf("writing %s to the bucket: %w", key, err)
 	}
-	if _, err := io.Copy(w, beating{ctx, f}); err != nil {
+	sum, err := copyDigested(w, beating{ctx, f})
+	if err == nil && sum != a.SHA256 {
+		err = flow.Permanent(fmt.Errorf("%s %w than it was made with: stage anew", file, errDiffers))
+	}
+	if err != nil {
 		cancel()
-		return fmt.Errorf("writing %s to the bucket: %w", key, errors.Join(err, w.Close()))
+		// Its own error says only that it was told to stop.
+		return fmt.Errorf("writing %s to the bucket: %w", key, errors.Join(err, lastWords(w.Close())))
 	}
 	if err := w.Close(); err != nil {
 		return fmt.Errorf("writing %s to the bucket: %w", key, err)
 	}
-	return s.mustHold(ctx, key, a)
+	attrs, err := s.Bucket.Attributes(ctx, key)
+	if err == nil && attrs.Size != a.Size {
+		err = fmt.Errorf("%d bytes arrived of %d", attrs.Size, a.Size)
+	}
+	if err != nil {
+		return fmt.Errorf("looking at %s in the bucket: %w", key, err)
+	}
+	return nil
+}
+
+// lastWords are an error of closing what was cancelled, unless it only says so.
+func lastWords(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// copyDigested copies r to w and returns the SHA-256, in hex, of what was copied.
+// A piece is digested while it is written.
+func copyDigested(w io.Writer, r io.Reader) (string, error) {
+	sum, buf := sha256.New(), make([]byte, piece)
+	for {
+		n, err := io.ReadFull(r, buf)
+		if n > 0 {
+			var digested sync.WaitGroup
+			digested.Go(func() { sum.Write(buf[:n]) })
+			_, werr := w.Write(buf[:n])
+			digested.Wait()
+			if werr != nil {
+				return "", werr
+			}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return hex.EncodeToString(sum.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
 }
 
 // mustHold verifies what was just written.

@@ -242,6 +242,10 @@ func (f *farForge) UploadAsset(_ context.Context, _ forge.RepoName, id int64, na
 	return out, err
 }
 
+func (f *farForge) DeleteRelease(context.Context, forge.RepoName, int64) error {
+	return errors.New("nothing that is killed aborts")
+}
+
 func (f *farForge) DeleteAsset(_ context.Context, _ forge.RepoName, id int64) error {
 	return f.rpc.Call("nearForge.Delete", id, new(int))
 }

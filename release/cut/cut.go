@@ -33,6 +33,7 @@ type Pages interface {
 	CreateRelease(ctx context.Context, repo forge.RepoName, n forge.NewRelease) (forge.Release, error)
 	EditRelease(ctx context.Context, repo forge.RepoName, id int64, e forge.EditRelease) (forge.Release, error)
 	UploadAsset(ctx context.Context, repo forge.RepoName, releaseID int64, name, contentType string, size int64, r io.Reader) (forge.Asset, error)
+	DeleteRelease(ctx context.Context, repo forge.RepoName, id int64) error
 	DeleteAsset(ctx context.Context, repo forge.RepoName, id int64) error
 	DownloadAsset(ctx context.Context, repo forge.RepoName, id int64) (io.ReadCloser, error)
 }

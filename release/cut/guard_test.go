@@ -458,7 +458,11 @@ func TestUntilStepHistoryAbort(t *testing.T) {
 	if unfinished, err := s.Recover(t.Context()); err != nil || len(unfinished) != 1 || unfinished[0].ID != run.ID {
 		t.Errorf("to be driven on: %v, %v", unfinished, err)
 	}
-	must(t, s.Abort(t.Context(), run.ID, "ben", "not today"))
+	undone, err := s.Abort(t.Context(), run.ID, "ben", "not today")
+	must(t, err)
+	if len(undone.Removed)+len(undone.Public)+len(undone.Kept) != 0 {
+		t.Errorf("of a run that did nothing: %+v", undone)
+	}
 	if _, err := s.Drive(t.Context(), run.ID, flow.DriveOptions{}); !errors.Is(err, flow.ErrCanceled) {
 		t.Errorf("driving what was aborted: %v", err)
 	}

@@ -110,18 +110,6 @@ func (s *Service) Approve(ctx context.Context, id, role, actor, why string) erro
 	return s.Engine.Approve(ctx, s.cut.def, id, approvalStep, role, actor, why)
 }
 
-// Abort ends a run for good. What it has published stays.
-func (s *Service) Abort(ctx context.Context, id, actor, why string) error {
-	if err := s.Engine.Cancel(ctx, id, actor, why); err != nil {
-		return err
-	}
-	run, err := s.Engine.Journal.Run(ctx, id)
-	if err != nil {
-		return fmt.Errorf("aborting run %s: %w", id, err)
-	}
-	return s.tidy(id, run.State)
-}
-
 // Status returns the timeline of a run.
 func (s *Service) Status(ctx context.Context, id string) (flow.Timeline, error) {
 	d, err := s.definition(ctx, id)

@@ -174,6 +174,17 @@ func (f *fakeForge) UploadAsset(_ context.Context, _ forge.RepoName, id int64, n
 	return a, nil
 }
 
+func (f *fakeForge) DeleteRelease(_ context.Context, _ forge.RepoName, id int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, err := f.page(id); err != nil {
+		return err
+	}
+	f.did("delete page %d", id)
+	f.pages = slices.DeleteFunc(f.pages, func(r forge.Release) bool { return r.ID == id })
+	return f.failing("DeleteRelease")
+}
+
 func (f *fakeForge) DeleteAsset(_ context.Context, _ forge.RepoName, id int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
