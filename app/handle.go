@@ -206,6 +206,11 @@ func (a *App) schedule(ctx context.Context) error {
 	}
 	set := []work.Periodic{{Key: kindPool, Every: time.Minute, Item: work.Item{Kind: kindPool, Queue: queueEvents}}}
 	for _, repo := range repos {
+		trains, err := a.clocked(ctx, repo)
+		if err != nil {
+			a.o.Log.Warn("no timetable", "repository", repo.String(), "error", err)
+		}
+		set = append(set, trains...)
 		jobs, err := a.Runs.Periodics(ctx, repo)
 		if errors.Is(err, forge.ErrNotFound) {
 			continue // nothing was pushed yet, or it is gone
@@ -241,6 +246,9 @@ func (a *App) handleFlow(ctx context.Context, it work.Item) error {
 		return work.Discard(fmt.Errorf("reading the id of a release: %w", err))
 	}
 	_, err := a.Releases.Drive(ctx, id, flow.DriveOptions{})
+	if terr := a.trainAfter(ctx, id); terr != nil {
+		return errors.Join(err, terr)
+	}
 	switch {
 	case errors.Is(err, flow.ErrLeased):
 		// In good hands, or in those of a command that was killed: then the

@@ -251,7 +251,8 @@ func uncut(r Rule, f Facts) Decision {
 			d.State, d.Why = Rehearsing, "what is staged is being rehearsed"
 			return d
 		case Failed:
-			if f.RealRehearsal.Began.Before(r.tonight(f.Now)) && !moved(f) {
+			began := f.RealRehearsal.Began
+			if began.Before(f.Real.Stage.Began) || began.Before(r.tonight(f.Now)) && !moved(f) {
 				// What failed it may have been mended outside of the branch.
 				d.Act, d.State, d.Why = RehearseCut, Rehearsing, "what is staged is rehearsed again"
 				return d

@@ -125,6 +125,7 @@ func TestDecide(t *testing.T) {
 		{"staged, the rehearsal failed", train.Cut, on(day, isOpen, staged, needs(run(t, train.Failed, day, ""))), train.Rest, train.Blocked, "rehearsal"},
 		{"staged, the rehearsal failed, another night", train.Cut, on("2026-11-11 02:05", isOpen, staged, needs(run(t, train.Failed, day, ""))), train.RehearseCut, train.Rehearsing, "again"},
 		{"staged, the rehearsal failed, mended", train.Cut, on("2026-11-11 02:05", isOpen, moved, staged, needs(run(t, train.Failed, day, ""))), train.Stage, train.Staging, "anew"},
+		{"staged, the rehearsal of the same build failed before", train.Cut, on(day, isOpen, staged, needs(run(t, train.Failed, "2026-11-10 02:30", ""))), train.RehearseCut, train.Rehearsing, "again"},
 		{"staged and rehearsed", train.Cut, on(day, isOpen, staged, needs(run(t, train.Done, day, ""))), train.Publish, train.Cutting, ""},
 		{"staged without need of a rehearsal", train.Cut, on(day, isOpen, staged), train.Publish, train.Cutting, ""},
 		{"staged, gates red", train.Cut, on(day, isOpen, staged, stopped), train.Rest, train.Blocked, "gates"},
