@@ -22,7 +22,7 @@ was staged. Both are rehearsals unless --nomock is given. Each step is recorded 
 that was killed goes on with seaworthy release resume.`,
 	}
 	c.AddCommand(newReleasePlan(s), newReleaseStage(s), newReleaseCut(s), newReleaseStatus(s), newReleaseWatch(s),
-		newReleaseApprove(s), newReleaseResume(s), newReleaseAbort(s), newReleaseHistory(s), newReleaseVerify(s))
+		newReleaseApprove(s), newReleaseResume(s), newReleaseAbort(s), newReleaseHistory(s), newReleaseTrain(s), newReleaseVerify(s))
 	return c
 }
 
