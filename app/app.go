@@ -94,7 +94,8 @@ type App struct {
 	secrets  secrets
 	listener net.Listener
 	handler  http.Handler
-	attached bool // another process serves; this one only looks and asks
+	attached bool   // another process serves; this one only looks and asks
+	alone    *alone // a repository that no platform serves; nil on a platform
 	url      string
 	closers  []io.Closer
 
@@ -271,7 +272,12 @@ func (f closerFunc) Close() error { return f() }
 func (a *App) URL() string { return a.url }
 
 // GitURL is where a repository is cloned from and pushed to.
-func (a *App) GitURL(repo forge.RepoName) string { return a.url + "/" + repo.String() + ".git" }
+func (a *App) GitURL(repo forge.RepoName) string {
+	if a.alone != nil {
+		return a.alone.address
+	}
+	return a.url + "/" + repo.String() + ".git"
+}
 
 // Client returns the forge as the account of a token sees it.
 func (a *App) Client(token string) (*github.Client, error) {
@@ -292,6 +298,9 @@ func (a *App) Close() error {
 
 // Repos lists the repositories that are served.
 func (a *App) Repos(ctx context.Context) ([]forge.RepoName, error) {
+	if a.alone != nil {
+		return []forge.RepoName{a.alone.repo}, nil
+	}
 	all, err := a.Forge.Repos(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("listing the repositories: %w", err)

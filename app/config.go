@@ -103,6 +103,9 @@ func (a *App) projectIn(ctx context.Context, clone *git.Repository, repo forge.R
 func short(sha string) string { return sha[:min(9, len(sha))] }
 
 func (a *App) defaultTip(ctx context.Context, repo forge.RepoName) (string, error) {
+	if a.alone != nil {
+		return a.alone.defaultTip(ctx)
+	}
 	r, err := a.Forge.Repo(ctx, repo)
 	if err != nil {
 		return "", err
@@ -113,6 +116,9 @@ func (a *App) defaultTip(ctx context.Context, repo forge.RepoName) (string, erro
 
 // clone returns the up-to-date mirror of a repository.
 func (a *App) clone(ctx context.Context, repo forge.RepoName) (*git.Repository, error) {
+	if a.alone != nil {
+		return a.alone.clone(ctx, a.clones)
+	}
 	return a.clones.Repository(ctx, a.GitURL(repo), a.gitAuth())
 }
 

@@ -42,6 +42,9 @@ func (a *App) owner() (string, error) {
 }
 
 func (a *App) gitAuth() git.Auth {
+	if a.alone != nil {
+		return a.alone.auth
+	}
 	token, err := a.secrets.get(BotLogin+"-token", func() (string, error) { return "", errors.New("not made yet") })
 	if err != nil {
 		return git.Auth{} // before openForge nobody asks

@@ -101,6 +101,9 @@ func (a *App) ownKey() (sign.PrivateKey, error) {
 
 // registryAddress is the host that images are pushed to.
 func (a *App) registryAddress() string {
+	if a.alone != nil {
+		return a.alone.chosen.Registry
+	}
 	u, err := url.Parse(a.url)
 	if err != nil {
 		return a.url
@@ -114,7 +117,7 @@ type botKeychain struct{ a *App }
 
 // Resolve implements authn.Keychain.
 func (k botKeychain) Resolve(r authn.Resource) (authn.Authenticator, error) {
-	if r.RegistryStr() != k.a.registryAddress() {
+	if k.a.alone != nil || r.RegistryStr() != k.a.registryAddress() {
 		return authn.DefaultKeychain.Resolve(r)
 	}
 	return &authn.Basic{Username: BotLogin, Password: k.a.gitAuth().Token}, nil

@@ -24,15 +24,19 @@ func (a *App) VerifyRelease(ctx context.Context, repo forge.RepoName, tag string
 	if err != nil {
 		return verify.Report{}, err
 	}
+	var pages verify.Pages = a.Forge
+	if a.alone != nil {
+		pages = a.alone.forge.pages
+	}
 	return verify.Release(ctx, repo, tag, verify.Options{
-		Pages: a.Forge, Tag: a.tag, Prefix: project.Release.TagPrefix, Verifier: verifier,
+		Pages: pages, Tag: a.tag, Prefix: project.Release.TagPrefix, Verifier: verifier,
 		Registry: a.registryAddress(), Remote: []remote.Option{remote.WithAuthFromKeychain(botKeychain{a})}, Marker: a.marker,
 	})
 }
 
 // tag looks a tag up in an up-to-date clone.
 func (a *App) tag(ctx context.Context, repo forge.RepoName, tag string) (verify.Tag, error) {
-	clone, err := a.clone(ctx, repo)
+	clone, err := a.published(ctx, repo)
 	if err != nil {
 		return verify.Tag{}, err
 	}

@@ -11,7 +11,7 @@ import (
 func newBranch(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "branch", Short: "Release branches"}
 	c.AddCommand(newBranchCreate(s))
-	return c
+	return standing(s, c)
 }
 
 func newBranchCreate(s Streams) *cobra.Command {

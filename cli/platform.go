@@ -42,9 +42,17 @@ func (p *platform) options() app.Options {
 	return o
 }
 
-// open attaches to the platform for one command. A folder that holds none is
-// left as it is.
+// open attaches to the platform for one command, or, for a command that needs
+// none, prepares the clone that it stands in. For others a folder that holds no
+// platform is left as it is.
 func (p *platform) open(ctx context.Context) (*app.App, error) {
+	alone := standaloneOf(ctx)
+	if alone != nil && app.Exists(p.dir) {
+		return alone.attach(ctx, p.options())
+	}
+	if alone != nil {
+		return alone.open(ctx, p)
+	}
 	if !app.Exists(p.dir) {
 		return nil, usagef("there is no platform in %s: start one with seaworthy up, or name its folder with --dir", p.dir)
 	}
@@ -151,6 +159,9 @@ func person(a *app.App) (account, error) {
 
 // actor is the login of that account.
 func actor(ctx context.Context, a *app.App) (string, error) {
+	if a.IsStandalone() {
+		return a.Account(ctx, me())
+	}
 	if os.Getenv("SEAWORTHY_TOKEN") == "" {
 		return app.AdminLogin, nil
 	}

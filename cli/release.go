@@ -23,7 +23,7 @@ that was killed goes on with seaworthy release resume.`,
 	}
 	c.AddCommand(newReleasePlan(s), newReleaseStage(s), newReleaseCut(s), newReleaseStatus(s), newReleaseWatch(s),
 		newReleaseApprove(s), newReleaseResume(s), newReleaseAbort(s), newReleaseHistory(s), newReleaseTrain(s), newReleaseVerify(s))
-	return c
+	return standing(s, c)
 }
 
 type stageFlags struct {
