@@ -12,7 +12,6 @@ import (
 
 	"seaworthy/flow"
 	"seaworthy/release"
-	"seaworthy/release/announce"
 )
 
 // texts is an announcement, by file name.
@@ -31,10 +30,11 @@ func (s *Service) prepareAnnouncement(ctx context.Context, st staged) (texts, er
 		return nil, err
 	}
 	p := st.Record.Plan
-	a := announce.Announcement{Project: p.Project.Name, Version: p.Version().String(), Kind: p.Version().Kind(), Previous: p.Previous,
-		Notes: string(body), Signature: p.Project.Tagger.Name, Verify: "sha256sum --check --ignore-missing SHA256SUMS"}
-	if s.PageURL != nil {
-		a.PageURL = s.PageURL(p.Repo, a.Version)
+	a := s.announcement(p, body)
+	if p.Project.Mail != nil {
+		if _, err := s.letter(p, body, flow.Current(ctx).CreatedAt); err != nil {
+			return nil, flow.Permanent(err)
+		}
 	}
 	t := texts{}
 	for name, render := range map[string]func() (string, error){

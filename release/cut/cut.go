@@ -59,6 +59,20 @@ type Options struct {
 	// could not be had is release.UnknownGate, not an error. Nil has none,
 	// and then only a rehearsal, where demanded, is judged.
 	Gates func(ctx context.Context, p Plan) ([]release.Gate, error)
+	// Evidence collects the facts of a release and keeps verdicts; nil leaves
+	// it to Gates.
+	Evidence Evidence
+	// Tracker and Changes hold issues, milestones and pull requests; without
+	// them a release has no issue, and nothing of the kind follows it.
+	Tracker Tracker
+	Changes Changes
+	// Protections are those of branches; nil has none.
+	Protections Protections
+	// Branching plans all that a release branch gets; nil creates it and nothing
+	// more.
+	Branching func(ctx context.Context, repo forge.RepoName, commit string, series release.Series) (release.BranchPlan, error)
+	// Mailer sends announcements; nil sends none.
+	Mailer Mailer
 	// DownloadURL is where people find the files of a version; nil leaves
 	// links out of the changelog.
 	DownloadURL func(repo forge.RepoName, version string) string
@@ -105,6 +119,7 @@ type Service struct {
 	stage  stageFlow
 	cut    cutFlow
 	branch branchFlow
+	ff     fastForwardFlow
 }
 
 // New returns a service, whose definitions are checked.
@@ -134,7 +149,7 @@ func New(o Options) (*Service, error) {
 		o.Space = 1 << 30
 	}
 	s := &Service{Options: o}
-	s.stage, s.cut, s.branch = s.defineStage(), s.defineCut(), s.defineBranch()
+	s.stage, s.cut, s.branch, s.ff = s.defineStage(), s.defineCut(), s.defineBranch(), s.defineFastForward()
 	for _, d := range s.Definitions() {
 		if err := d.Check(); err != nil {
 			return nil, err
@@ -143,9 +158,9 @@ func New(o Options) (*Service, error) {
 	return s, nil
 }
 
-// Definitions returns the flows: stage, cut, branch.
+// Definitions returns the flows: stage, cut, branch, ff.
 func (s *Service) Definitions() []*flow.Definition {
-	return []*flow.Definition{s.stage.def, s.cut.def, s.branch.def}
+	return []*flow.Definition{s.stage.def, s.cut.def, s.branch.def, s.ff.def}
 }
 
 // lasting marks errors of the forge that trying again does not mend.

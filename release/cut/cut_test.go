@@ -147,8 +147,9 @@ func TestPlanNamesTheSteps(t *testing.T) {
 	for _, step := range s.Definitions()[1].Steps() {
 		names = append(names, step.Name)
 	}
-	want := []string{"options", "staged", "provenance", "gates", "approve", "conflicts", "branch", "announcement", "promote", "images", "tag", "changelog", "page-draft",
-		"page-assets", "page-verify", "page-publish", "announce", "markers", "archive"}
+	want := []string{"options", "staged", "issue", "provenance", "gates", "sign-offs", "approve", "conflicts", "branch", "announcement", "promote", "images", "tag",
+		"changelog", "page-draft", "page-assets", "page-verify", "page-publish", "announce", "markers", "archive",
+		"mail", "after-milestones", "after-issues", "after-changes", "issue-close"}
 	if !slices.Equal(names, want) {
 		t.Errorf("the steps of a cut are %v", names)
 	}

@@ -2,7 +2,6 @@ package cut
 
 import (
 	"seaworthy/flow"
-	"seaworthy/forge"
 	"seaworthy/release"
 )
 
@@ -10,6 +9,7 @@ import (
 type cutFlow struct {
 	def     *flow.Definition
 	staged  flow.Value[staged]
+	issue   flow.Value[issue]
 	verdict flow.Value[release.Verdict]
 	page    flow.Value[page]
 }
@@ -32,13 +32,17 @@ func (s *Service) defineCut() cutFlow {
 	stage := flow.Add(d, outside(s, "staged", "Verify what was staged", s.loadStage), where)
 	known := flow.Combine2(where, stage, func(t target, st staged) job { return job{Staged: st, CloneURL: t.CloneURL} })
 
+	// People follow it in one issue, which the stage has opened.
+	followed := flow.Add(d, public(s, "issue", "Open the release issue", s.issueThere, s.openIssue), flow.Map(stage, func(st staged) Plan { return st.Record.Plan }))
+
 	// What is about to be published is what was made from that commit, and
 	// nothing else: the statement says so, and must hold.
 	made := flow.Add(d, outside(s, "provenance", "Check how it was made", s.checkProvenance), stage)
 
 	// Go or no-go, with evidence; then people.
 	verdict := flow.Add(d, outside(s, "gates", "Judge the readiness", s.judge), stage, made)
-	approved := flow.AwaitApproval(d, approvalStep, "Approval", flow.Combine2(stage, request, approvers), verdict)
+	asked := flow.Add(d, outside(s, "sign-offs", "Collect sign-offs given before", s.collectSignOffs), stage, verdict)
+	approved := flow.AwaitApproval(d, approvalStep, "Approval", flow.Map(asked, func(o signOffs) []string { return o.Ask }), verdict)
 
 	// Nothing is published when something of it could not be.
 	free := flow.Add(d, outside(s, "conflicts", "Look for what is in the way", s.findConflicts), known, approved)
@@ -58,12 +62,7 @@ func (s *Service) defineCut() cutFlow {
 	// The changelog, onto the default branch and the release's own.
 	changelog := flow.Add(d, public(s, "changelog", "Push the changelog", s.changelogPushed, s.pushChangelog), known, tagged)
 
-	// The page: a draft, its files, each downloaded and compared, then public.
-	draft := flow.Add(d, public(s, "page-draft", "Draft the release page", s.pageThere, s.draftPage), stage, tagged)
-	onPage := flow.Combine2(stage, draft, func(st staged, p page) paged { return paged{st, p} })
-	assets := flow.Add(d, public(s, "page-assets", "Upload the files to the page", s.assetsThere, s.uploadAssets), onPage)
-	checked := flow.Add(d, outside(s, "page-verify", "Download and compare the page's files", s.verifyAssets), onPage, assets)
-	published := flow.Add(d, public(s, "page-publish", "Publish the page", s.pagePublished, s.publishPage), onPage, checked, changelog)
+	draft, published := s.definePage(d, stage, tagged, changelog)
 
 	// Everything is in place: say so, and let the markers point at it.
 	said := flow.Add(d, public(s, "announce", "Write the announcement", s.announced, s.announce),
@@ -71,39 +70,22 @@ func (s *Service) defineCut() cutFlow {
 	raised := flow.Add(d, public(s, "markers", "Raise the markers", s.markersRaised, s.raiseMarkers), stage, said)
 
 	// The logs of it all, and the source, kept privately.
-	flow.Add(d, outside(s, "archive", "Archive logs and source", s.archive), known, raised)
+	archived := flow.Add(d, outside(s, "archive", "Archive logs and source", s.archive), known, raised)
 
-	return cutFlow{def: d, staged: stage, verdict: verdict, page: draft}
+	// The release is public and whole. What follows it can fail without taking
+	// anything back: the mail, the next milestone, changes and issues elsewhere.
+	s.afterwards(d, stage, followed, archived)
+
+	return cutFlow{def: d, staged: stage, issue: followed, verdict: verdict, page: draft}
 }
 
-// approvers are the roles that must approve. A rehearsal needs nobody.
-func approvers(st staged, r CutRequest) []string {
-	if r.Mock {
-		return nil
-	}
-	return st.Record.Plan.Project.Approvals
-}
-
-// branchFlow is the flow that creates a branch.
-type branchFlow struct {
-	def *flow.Definition
-}
-
-// defineBranch is the order of all work of creating a branch.
-func (s *Service) defineBranch() branchFlow {
-	d := flow.Define("branch", 1)
-	request := flow.Param[BranchRequest](d)
-
-	// Where does it begin? The run is pinned to that commit.
-	start := flow.Add(d, outside(s, "options", "Find the commit to begin at", s.branchStart), request)
-
-	flow.Add(d, public(s, "create", "Create the branch", s.findBranch, s.makeBranch), start)
-	return branchFlow{def: d}
-}
-
-// branchPoint is a branch and the commit it begins at.
-type branchPoint struct {
-	Repo   forge.RepoName `json:"repo"`
-	Branch string         `json:"branch"`
-	Commit string         `json:"commit"`
+// definePage is the release page: a draft, its files, each downloaded and
+// compared, then public.
+func (s *Service) definePage(d *flow.Definition, stage flow.Value[staged], tagged, changelog flow.Dependency) (draft flow.Value[page], published flow.Dependency) {
+	draft = flow.Add(d, public(s, "page-draft", "Draft the release page", s.pageThere, s.draftPage), stage, tagged)
+	onPage := flow.Combine2(stage, draft, func(st staged, p page) paged { return paged{st, p} })
+	assets := flow.Add(d, public(s, "page-assets", "Upload the files to the page", s.assetsThere, s.uploadAssets), onPage)
+	checked := flow.Add(d, outside(s, "page-verify", "Download and compare the page's files", s.verifyAssets), onPage, assets)
+	published = flow.Add(d, public(s, "page-publish", "Publish the page", s.pagePublished, s.publishPage), onPage, checked, changelog)
+	return draft, published
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"seaworthy/flow"
+	"seaworthy/forge"
 	"seaworthy/release"
 )
 
@@ -21,18 +22,35 @@ func (e *NoGoError) Error() string {
 	return fmt.Sprintf("NO-GO for %s: %s", e.Version, strings.Join(e.Verdict.Reasons, "; "))
 }
 
+// Evidence is where the facts of a release come from, and where what was
+// decided by them is kept.
+type Evidence interface {
+	// Facts collects what a release is judged by. Facts that could not be had
+	// say so; an error is only for what keeps anything from being judged.
+	Facts(ctx context.Context, p Plan) (release.Facts, error)
+	// SignOffs lists who has signed off which commits of a repository.
+	SignOffs(ctx context.Context, repo forge.RepoName) ([]release.SignOff, error)
+	// Record keeps a verdict with its facts.
+	Record(ctx context.Context, f release.Facts, v release.Verdict, mock bool) error
+}
+
 // judge decides whether the release may go out. The verdict and its evidence
 // are written to the journal whatever it is. A rehearsal is told what would
 // keep the release back, and goes on.
 func (s *Service) judge(ctx context.Context, st staged) (release.Verdict, error) {
-	gates, err := s.gates(ctx, st.Record.Plan, flow.Mock(ctx))
+	f, err := s.facts(ctx, st.Record.Plan, flow.Mock(ctx))
 	if err != nil {
 		return release.Verdict{}, err
 	}
-	if len(gates) == 0 {
+	v := f.Verdict()
+	if len(v.Gates) == 0 {
 		return release.Verdict{Go: true}, flow.Skip("no gates are set up")
 	}
-	v := release.Decide(gates)
+	if s.Evidence != nil {
+		if err := s.Evidence.Record(ctx, f, v, flow.Mock(ctx)); err != nil {
+			return v, err
+		}
+	}
 	evidence, err := json.Marshal(v)
 	if err != nil {
 		return v, fmt.Errorf("recording the verdict: %w", err)
@@ -40,7 +58,7 @@ func (s *Service) judge(ctx context.Context, st staged) (release.Verdict, error)
 	flow.Logf(ctx, "verdict %s", evidence)
 	switch {
 	case v.Go:
-		flow.Progress(ctx, "GO: %d gates", len(gates))
+		flow.Progress(ctx, "GO: %d gates%s", len(v.Gates), waived(v))
 	case flow.Mock(ctx):
 		flow.Progress(ctx, "would be NO-GO: %s", strings.Join(v.Reasons, "; "))
 	default:
@@ -49,31 +67,108 @@ func (s *Service) judge(ctx context.Context, st staged) (release.Verdict, error)
 	return v, nil
 }
 
+// waived says what a verdict lets pass.
+func waived(v release.Verdict) string {
+	if len(v.Reasons) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(v.Reasons, "; ")
+}
+
 // Verdict judges a staged build, or one that is only planned, now.
 func (s *Service) Verdict(ctx context.Context, p Plan) (release.Verdict, error) {
-	gates, err := s.gates(ctx, p, false)
+	f, err := s.facts(ctx, p, false)
 	if err != nil {
 		return release.Verdict{}, err
 	}
-	return release.Decide(gates), nil
+	return f.Verdict(), nil
 }
 
-func (s *Service) gates(ctx context.Context, p Plan, mock bool) ([]release.Gate, error) {
-	var gates []release.Gate
+// Readiness judges a release together with what people have signed off, and
+// keeps the verdict with its facts.
+func (s *Service) Readiness(ctx context.Context, p Plan) (release.Facts, release.Verdict, error) {
+	f, err := s.facts(ctx, p, false)
+	if err != nil {
+		return f, release.Verdict{}, err
+	}
+	if f.SignOffs, err = s.signedOff(ctx, p); err != nil {
+		return f, release.Verdict{}, err
+	}
+	v := f.Verdict()
+	if s.Evidence != nil {
+		err = s.Evidence.Record(ctx, f, v, false)
+	}
+	return f, v, err
+}
+
+// facts are what a release is judged by. Those of people are asked for later.
+func (s *Service) facts(ctx context.Context, p Plan, mock bool) (release.Facts, error) {
+	var f release.Facts
+	var err error
+	if s.Evidence != nil {
+		if f, err = s.Evidence.Facts(ctx, p); err != nil {
+			return f, fmt.Errorf("judging %s: %w", p.Version(), err)
+		}
+	}
+	f.Repo, f.Branch, f.Version, f.Commit, f.At = p.Repo.String(), p.Branch, p.Version().String(), p.Commit, s.Engine.Now().UTC()
 	if s.Gates != nil {
-		var err error
-		if gates, err = s.Gates(ctx, p); err != nil {
-			return nil, fmt.Errorf("judging %s: %w", p.Version(), err)
+		if f.Given, err = s.Gates(ctx, p); err != nil {
+			return f, fmt.Errorf("judging %s: %w", p.Version(), err)
 		}
 	}
 	if p.Project.Rehearse && !mock {
-		r, err := s.rehearsal(ctx, p)
+		found, err := s.rehearsal(ctx, p)
 		if err != nil {
-			return nil, err
+			return f, err
 		}
-		gates = append(gates, release.RehearsalGate(r, p.Version(), p.Commit))
+		f.Rehearsal = &release.RehearsalFacts{Found: found, Want: p.Version()}
 	}
-	return gates, nil
+	return f, nil
+}
+
+// signedOff is nil where nobody need sign off.
+func (s *Service) signedOff(ctx context.Context, p Plan) (*release.SignOffFacts, error) {
+	if len(p.Project.Approvals) == 0 {
+		return nil, nil
+	}
+	f := &release.SignOffFacts{Roles: p.Project.Approvals}
+	if s.Evidence == nil {
+		return f, nil
+	}
+	all, err := s.Evidence.SignOffs(ctx, p.Repo)
+	if err != nil {
+		return nil, fmt.Errorf("looking for who has signed %s off: %w", p.Version(), err)
+	}
+	for _, o := range all {
+		if o.Commit == p.Commit {
+			f.Given = append(f.Given, o)
+		}
+	}
+	return f, nil
+}
+
+// signOffs are those given before a cut, and the roles it still has to ask.
+type signOffs struct {
+	Given []release.SignOff `json:"given,omitempty"`
+	Ask   []string          `json:"ask,omitempty"`
+}
+
+// collectSignOffs finds out whom the cut must ask. A rehearsal asks nobody.
+func (s *Service) collectSignOffs(ctx context.Context, st staged) (signOffs, error) {
+	p := st.Record.Plan
+	if flow.Mock(ctx) || len(p.Project.Approvals) == 0 {
+		return signOffs{}, flow.Skip("nobody need approve")
+	}
+	f, err := s.signedOff(ctx, p)
+	if err != nil {
+		return signOffs{}, err
+	}
+	out := signOffs{Given: f.Given, Ask: f.Left(p.Commit)}
+	for _, o := range f.Given {
+		flow.Logf(ctx, "%s signed off as %s at %s: %s", o.By, o.Role, o.At.UTC().Format("2006-01-02 15:04 UTC"), o.Why)
+	}
+	flow.Progress(ctx, "%d of %d roles", len(p.Project.Approvals)-len(out.Ask), len(p.Project.Approvals))
+	return out, nil
 }
 
 // rehearsal finds the newest mock cut of the build.

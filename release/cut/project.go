@@ -23,6 +23,16 @@ type Project struct {
 	Approvals []string `json:"approvals,omitempty"`
 	// Rehearse demands a mock cut of the same build that went through.
 	Rehearse bool `json:"rehearse,omitempty"`
+	// Issue goes with every release; nil for none.
+	Issue *Issue `json:"issue,omitempty"`
+	// Mail tells of every release; nil for none.
+	Mail *Mail `json:"mail,omitempty"`
+	// Chat is the channel that shows a release's timeline; empty for none.
+	Chat string `json:"chat,omitempty"`
+	// After is what follows a release.
+	After After `json:"after,omitzero"`
+	// FastForward is how a release branch moves on; see release.BranchRules.
+	FastForward string `json:"fast_forward,omitempty"`
 	// NoChangelog keeps the changelog out of the repository.
 	NoChangelog bool `json:"no_changelog,omitempty"`
 	// Tags says whether and with which key tags are signed.

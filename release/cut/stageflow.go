@@ -12,12 +12,13 @@ import (
 type stageFlow struct {
 	def    *flow.Definition
 	plan   flow.Value[Plan]
+	issue  flow.Value[issue]
 	staged flow.Value[Staged]
 }
 
 // defineStage is the order of all work of staging. Nothing here is public.
 func (s *Service) defineStage() stageFlow {
-	d := flow.Define("stage", 2)
+	d := flow.Define("stage", 3)
 	request := flow.Param[StageRequest](d)
 
 	// Is it a request that can be answered: a known kind, a repository that is there?
@@ -35,6 +36,9 @@ func (s *Service) defineStage() stageFlow {
 
 	// Are the tools there, and the space, before an hour is spent?
 	ready := flow.Add(d, leaving(inside("prerequisites", "Check tools and disk space", s.checkTools), s.toolsChecked), plan)
+
+	// People follow it in one issue.
+	followed := flow.Add(d, public(s, "issue", "Open the release issue", s.issueThere, s.openIssue), plan, ready)
 
 	// A clone of our own, with the commit checked out.
 	ground := flow.Combine2(plan, where, func(p Plan, t target) site { return site{p, t.CloneURL} })
@@ -74,7 +78,7 @@ func (s *Service) defineStage() stageFlow {
 	staged := flow.Add(d, outside(s, "stage", "Stage in the bucket", s.upload),
 		flow.Combine2(plan, signed, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
 
-	return stageFlow{def: d, plan: plan, staged: staged}
+	return stageFlow{def: d, plan: plan, issue: followed, staged: staged}
 }
 
 // defineProducts is what is made of the programs: packages, images, and the list
