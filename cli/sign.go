@@ -224,8 +224,10 @@ func (f *signerFlags) sign(ctx context.Context, s Streams, args []string, out st
 			more, err = signFile(ctx, signer, t.file, out, detached)
 		}
 		done = append(done, more...)
-		if err != nil {
+		if err != nil && len(done) > 0 {
 			return errors.Join(err, f.list(s, done)) // what was done is said
+		} else if err != nil {
+			return err
 		}
 	}
 	return f.list(s, done)

@@ -104,7 +104,7 @@ func TestKeylessImage(t *testing.T) {
 	t.Parallel()
 	a := newAuthorities(t)
 	d := pushed(t, newRegistry(t, true))
-	s := a.keyless(t, ada, Services{Logs: []string{a.url}, Timestamps: []string{a.url + "/api/v1/timestamp"}})
+	s := keyless(t, a, ada, Services{Logs: []string{a.URL}, Timestamps: []string{a.TimestampURL}})
 	o := ImageOptions{Tags: true, Trust: a}
 	must[[]Written](t)(Image(t.Context(), s, d, o))
 	v := verifier(t, Policy{Signers: []SignerRule{adasRule()}}.WithTrust(a))
@@ -112,7 +112,7 @@ func TestKeylessImage(t *testing.T) {
 	if err != nil || len(verdicts[0].Signatures) != 2 || verdicts[0].Signatures[1].LogIndex == nil || !strings.HasSuffix(verdicts[0].Signatures[1].Found, ".sig") {
 		t.Fatalf("%+v, %v", verdicts, err)
 	}
-	for _, w := range must[[]Written](t)(Image(t.Context(), a.keyless(t, ada, a.services()), d, o)) {
+	for _, w := range must[[]Written](t)(Image(t.Context(), keyless(t, a, ada, logOf(a)), d, o)) {
 		if !w.Present {
 			t.Errorf("the same person, another certificate: %+v", w)
 		}

@@ -153,26 +153,35 @@ func (t Tokens) Source(reference string) (TokenSource, error) {
 	name, fromEnv := strings.CutPrefix(reference, "env://")
 	switch {
 	case fromEnv:
-		return func(context.Context) (string, error) {
+		return readAtOnce(func(context.Context) (string, error) {
 			if token := strings.TrimSpace(t.Getenv(name)); token != "" {
 				return token, nil
 			}
 			return "", fmt.Errorf("the variable %s is not set", name)
-		}, nil
+		})
 	case reference != "":
-		return func(context.Context) (string, error) {
+		return readAtOnce(func(context.Context) (string, error) {
 			text, err := readFile(reference)
 			if err == nil && len(strings.TrimSpace(string(text))) == 0 {
 				err = fmt.Errorf("%s is empty", reference)
 			}
 			return strings.TrimSpace(string(text)), err
-		}, nil
+		})
 	case t.Getenv("SIGSTORE_ID_TOKEN") != "":
 		return t.Source("env://SIGSTORE_ID_TOKEN")
 	case t.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "":
 		return t.actions, nil
 	}
 	return nil, errors.New("no identity token is there: give the path of a file that holds one, set SIGSTORE_ID_TOKEN, or run in GitHub Actions with the permission id-token: write")
+}
+
+// readAtOnce returns a source that has something now. It is read again each
+// time: tokens are short-lived, and whoever renews them writes them there.
+func readAtOnce(source TokenSource) (TokenSource, error) {
+	if _, err := source(context.Background()); err != nil {
+		return nil, fmt.Errorf("getting an identity token: %w", err)
+	}
+	return source, nil
 }
 
 // actions asks the service of GitHub Actions.

@@ -71,7 +71,7 @@ func (k pssKey) SignDigest(_ context.Context, digest []byte, opts crypto.SignerO
 func TestRevokedKeyInLog(t *testing.T) {
 	t.Parallel()
 	a := newAuthorities(t)
-	s, key := keyed(t, "ecdsa-p256", a.services())
+	s, key := keyed(t, "ecdsa-p256", logOf(a))
 	b := must[Bundle](t)(Blob(t.Context(), s, strings.NewReader(text)))
 	v := verifier(t, Policy{Signers: rules(key), Revoked: []string{Fingerprint(key)}}.WithTrust(a))
 	refused(t, v, strings.NewReader(text), "whose key is revoked", b)
@@ -81,7 +81,7 @@ func TestRevokedKeyInLog(t *testing.T) {
 func TestBorrowedLogEntry(t *testing.T) {
 	t.Parallel()
 	a := newAuthorities(t)
-	s, key := keyed(t, "ecdsa-p256", a.services())
+	s, key := keyed(t, "ecdsa-p256", logOf(a))
 	logged := must[Bundle](t)(Blob(t.Context(), s, strings.NewReader("something else")))
 	unlogged := must[*KeySigner](t)(NewKeySigner(s.key, Services{}))
 	b := must[Bundle](t)(Blob(t.Context(), unlogged, strings.NewReader(text)))

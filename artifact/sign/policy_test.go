@@ -211,7 +211,7 @@ func TestPublicKeys(t *testing.T) {
 	a := newAuthorities(t)
 	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
 	rsaKey := must[crypto.Signer](t)(GenerateKey("rsa-3072")).(*rsa.PrivateKey)
-	for _, text := range [][]byte{block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey)), block("CERTIFICATE", a.tsa.Leaf.Raw)} {
+	for _, text := range [][]byte{block("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&rsaKey.PublicKey)), block("CERTIFICATE", a.TSA.Leaf.Raw)} {
 		if _, err := ParsePublicKey(text); err != nil {
 			t.Error(err)
 		}
@@ -304,18 +304,30 @@ func TestTokens(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	file := filepath.Join(t.TempDir(), "token")
-	if _, err := must[TokenSource](t)(tokens.Source(file))(t.Context()); err == nil {
+	if _, err := tokens.Source(file); err == nil {
 		t.Error("a file that is not there")
 	}
 	for text, ok := range map[string]bool{"f.i.le\n": true, "\n": false} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := must[TokenSource](t)(tokens.Source(file))(t.Context()); (err == nil) != ok || got != strings.TrimSpace(text) {
+		source, err := tokens.Source(file)
+		if (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		} else if !ok {
+			continue
+		}
+		if got, err := source(t.Context()); err != nil || got != strings.TrimSpace(text) {
+			t.Errorf("%q, %v", got, err)
+		}
+		if err := os.WriteFile(file, []byte("renewed"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := source(t.Context()); err != nil || got != "renewed" {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
-	if _, err := must[TokenSource](t)(tokens.Source("env://NONE"))(t.Context()); err == nil {
+	if _, err := tokens.Source("env://NONE"); err == nil {
 		t.Error("a variable that is not set")
 	}
 }
@@ -373,7 +385,7 @@ func TestParseBundle(t *testing.T) {
 func TestOldBundleInLog(t *testing.T) {
 	t.Parallel()
 	a := newAuthorities(t)
-	b := must[Bundle](t)(Blob(t.Context(), a.keyless(t, ada, a.services()), strings.NewReader(text)))
+	b := must[Bundle](t)(Blob(t.Context(), keyless(t, a, ada, logOf(a)), strings.NewReader(text)))
 	record, ok, err := recordOf(b)
 	if err != nil || !ok {
 		t.Fatal(err)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"seaworthy/artifact/signtest"
 )
 
 const text = "the bytes of a release"
@@ -115,7 +117,7 @@ func TestOpenSSL(t *testing.T) {
 func TestKeyless(t *testing.T) {
 	t.Parallel()
 	a := newAuthorities(t)
-	s := a.keyless(t, ada, a.services())
+	s := keyless(t, a, ada, logOf(a))
 	if id := must[Identity](t)(s.Identity(t.Context())); id.Name != ada || id.Issuer != issuer || !strings.Contains(id.String(), ada) {
 		t.Errorf("%+v", id)
 	}
@@ -134,17 +136,17 @@ func TestKeyless(t *testing.T) {
 	if _, e, err := v.Statement(t.Context(), "f", att); err != nil || e.Name != ada {
 		t.Errorf("%+v, %v", e, err)
 	}
-	if n := a.issued.Load(); n != 1 {
+	if n := a.Issued.Load(); n != 1 {
 		t.Errorf("%d certificates for two signatures", n)
 	}
 	refused(t, v, strings.NewReader(text+"!"), "another file", read)
-	eve := must[Bundle](t)(Blob(t.Context(), a.keyless(t, "eve@example.org", a.services()), strings.NewReader(text)))
+	eve := must[Bundle](t)(Blob(t.Context(), keyless(t, a, "eve@example.org", logOf(a)), strings.NewReader(text)))
 	refused(t, v, strings.NewReader(text), "signed by eve@example.org (https://accounts.example.org), who is none of the policy's signers", eve)
 	other := newAuthorities(t)
-	forged := must[Bundle](t)(Blob(t.Context(), other.keyless(t, ada, other.services()), strings.NewReader(text)))
+	forged := must[Bundle](t)(Blob(t.Context(), keyless(t, other, ada, logOf(other)), strings.NewReader(text)))
 	refused(t, v, strings.NewReader(text), "a transparency log that the trusted root does not know", forged)
 	// Somebody else's certificate, in the log that is trusted.
-	mixed := must[*Keyless](t)(NewKeyless(other.url, tokenOf(ada), a.services(), time.Now))
+	mixed := must[*Keyless](t)(NewKeyless(other.URL, tokenOf(ada), logOf(a), time.Now))
 	refused(t, v, strings.NewReader(text), "certificate", must[Bundle](t)(Blob(t.Context(), mixed, strings.NewReader(text))))
 }
 
@@ -153,10 +155,10 @@ func TestCertificateTimes(t *testing.T) {
 	a := newAuthorities(t)
 	policy := Policy{Signers: []SignerRule{adasRule()}}.WithTrust(a)
 	t.Run("signed after it ran out", func(t *testing.T) {
-		s := a.keyless(t, ada, a.services())
+		s := keyless(t, a, ada, logOf(a))
 		b := must[Bundle](t)(Blob(t.Context(), s, strings.NewReader(text)))
-		a.logTime.Store(time.Now().Add(time.Hour).Unix())
-		defer a.logTime.Store(0)
+		a.LogTime.Store(time.Now().Add(time.Hour).Unix())
+		defer a.LogTime.Store(0)
 		late := must[Bundle](t)(Blob(t.Context(), s, strings.NewReader(text)))
 		refused(t, verifier(t, policy), strings.NewReader(text), "integrated time outside certificate validity", late)
 		if _, err := verifier(t, policy).Blob(t.Context(), "f", strings.NewReader(text), b); err != nil {
@@ -164,16 +166,16 @@ func TestCertificateTimes(t *testing.T) {
 		}
 	})
 	t.Run("run out, and no record of the time", func(t *testing.T) {
-		a.began.Store(-3600)
-		defer a.began.Store(0)
-		s := must[*Keyless](t)(NewKeyless(a.url, tokenOf(ada), a.services(), func() time.Time { return time.Now().Add(-time.Hour) }))
+		a.Began.Store(-3600)
+		defer a.Began.Store(0)
+		s := must[*Keyless](t)(NewKeyless(a.URL, tokenOf(ada), logOf(a), func() time.Time { return time.Now().Add(-time.Hour) }))
 		b := must[Bundle](t)(Blob(t.Context(), s, strings.NewReader(text)))
 		ignoring := policy
 		ignoring.TransparencyLog = "ignored"
 		refused(t, verifier(t, ignoring), strings.NewReader(text), "certificate", b)
 	})
 	t.Run("detached, no record, still valid", func(t *testing.T) {
-		b := must[Bundle](t)(Blob(t.Context(), a.keyless(t, ada, a.services()), strings.NewReader(text)))
+		b := must[Bundle](t)(Blob(t.Context(), keyless(t, a, ada, logOf(a)), strings.NewReader(text)))
 		sig, cert, err := b.Detached()
 		if err != nil || cert == nil {
 			t.Fatal(err)
@@ -188,35 +190,30 @@ func TestCertificateTimes(t *testing.T) {
 	})
 	t.Run("a new one when the first is about to run out", func(t *testing.T) {
 		now := time.Now()
-		s := must[*Keyless](t)(NewKeyless(a.url, tokenOf(ada), a.services(), func() time.Time { return now }))
-		before := a.issued.Load()
+		s := must[*Keyless](t)(NewKeyless(a.URL, tokenOf(ada), logOf(a), func() time.Time { return now }))
+		before := a.Issued.Load()
 		for _, after := range []time.Duration{0, 8 * time.Minute, 9*time.Minute + 30*time.Second} {
 			now = time.Now().Add(after)
 			if _, err := s.Identity(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if n := a.issued.Load() - before; n != 2 {
+		if n := a.Issued.Load() - before; n != 2 {
 			t.Errorf("%d certificates", n)
 		}
 	})
 	t.Run("certificate transparency", func(t *testing.T) {
-		b := must[Bundle](t)(Blob(t.Context(), a.keyless(t, ada, a.services()), strings.NewReader(text)))
-		strict := *a.trusted()
-		strict.ctLogs = a.virtual.CTLogs()
+		b := must[Bundle](t)(Blob(t.Context(), keyless(t, a, ada, logOf(a)), strings.NewReader(text)))
+		strict := *a.Trusted()
+		strict.SCTLogs = a.Virtual.CTLogs()
 		refused(t, verifier(t, policy.WithTrust(&strict)), strings.NewReader(text), "signed certificate timestamp", b)
 	})
-}
-
-// trusted is a copy of what is trusted, to be changed.
-func (a *authorities) trusted() *authorities {
-	return &authorities{virtual: a.virtual, fulcio: a.fulcio, tsa: a.tsa}
 }
 
 func TestTimestamps(t *testing.T) {
 	t.Parallel()
 	a := newAuthorities(t)
-	s := a.keyless(t, ada, Services{Timestamps: []string{a.url + "/api/v1/timestamp"}})
+	s := keyless(t, a, ada, Services{Timestamps: []string{a.TimestampURL}})
 	b := must[Bundle](t)(Blob(t.Context(), s, strings.NewReader(text)))
 	policy := Policy{Signers: []SignerRule{adasRule()}, TransparencyLog: "optional"}.WithTrust(a)
 	verdict, err := verifier(t, policy).Blob(t.Context(), "f", strings.NewReader(text), b)
@@ -227,7 +224,7 @@ func TestTimestamps(t *testing.T) {
 	refused(t, verifier(t, policy), strings.NewReader(text), "in no transparency log", b)
 	// A stamp by somebody who is not trusted.
 	other := newAuthorities(t)
-	forged := must[*Keyless](t)(NewKeyless(a.url, tokenOf(ada), Services{Timestamps: []string{other.url + "/api/v1/timestamp"}}, time.Now))
+	forged := must[*Keyless](t)(NewKeyless(a.URL, tokenOf(ada), Services{Timestamps: []string{other.TimestampURL}}, time.Now))
 	policy.TransparencyLog = "optional"
 	refused(t, verifier(t, policy), strings.NewReader(text), "timestamp", must[Bundle](t)(Blob(t.Context(), forged, strings.NewReader(text))))
 }
@@ -236,7 +233,7 @@ func TestKeyInLog(t *testing.T) {
 	t.Parallel()
 	a := newAuthorities(t)
 	for _, kind := range []string{"ecdsa-p256", "ed25519", "rsa-3072"} {
-		s, public := keyed(t, kind, a.services())
+		s, public := keyed(t, kind, logOf(a))
 		v := verifier(t, Policy{Signers: rules(public), TransparencyLog: "required"}.WithTrust(a))
 		b := must[Bundle](t)(Blob(t.Context(), s, strings.NewReader(text)))
 		verdict, err := v.Blob(t.Context(), "f", strings.NewReader(text), b)
@@ -255,7 +252,7 @@ func TestKeyInLog(t *testing.T) {
 		v = verifier(t, Policy{Signers: rules(public2), TransparencyLog: "required"}.WithTrust(a))
 		refused(t, v, strings.NewReader(text), "in no transparency log", must[Bundle](t)(Blob(t.Context(), unlogged, strings.NewReader(text))))
 	}
-	if n := a.logged.Load(); n != 6 {
+	if n := a.Logged.Load(); n != 6 {
 		t.Errorf("%d entries", n)
 	}
 }
@@ -263,16 +260,16 @@ func TestKeyInLog(t *testing.T) {
 func TestKeylessFails(t *testing.T) {
 	t.Parallel()
 	a := newAuthorities(t)
-	if _, err := NewKeyless(a.url, tokenOf(ada), Services{}, time.Now); err == nil || !strings.Contains(err.Error(), "name a transparency log") {
+	if _, err := NewKeyless(a.URL, tokenOf(ada), Services{}, time.Now); err == nil || !strings.Contains(err.Error(), "name a transparency log") {
 		t.Error(err)
 	}
-	if _, err := NewKeyless("fulcio", tokenOf(ada), a.services(), time.Now); err == nil {
+	if _, err := NewKeyless("fulcio", tokenOf(ada), logOf(a), time.Now); err == nil {
 		t.Error("an address without a host was taken")
 	}
 	fails := func(s *Keyless, want string) {
 		t.Helper()
 		_, err := Blob(t.Context(), s, strings.NewReader(text))
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), token(ada)) {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), signtest.Token(ada)) {
 			t.Errorf("%v; want %q", err, want)
 		}
 		if _, err := s.Identity(t.Context()); err == nil {
@@ -282,19 +279,19 @@ func TestKeylessFails(t *testing.T) {
 			t.Error("signature without a certificate")
 		}
 	}
-	broken := must[*Keyless](t)(NewKeyless(a.url, func(context.Context) (string, error) { return "", errors.New("no token today") }, a.services(), time.Now))
+	broken := must[*Keyless](t)(NewKeyless(a.URL, func(context.Context) (string, error) { return "", errors.New("no token today") }, logOf(a), time.Now))
 	fails(broken, "no token today")
-	a.refuse.Store(true)
-	fails(a.keyless(t, ada, a.services()), "who is (token)")
-	a.refuse.Store(false)
-	a.otherKey.Store(true)
-	fails(a.keyless(t, ada, a.services()), "for another key")
-	a.otherKey.Store(false)
-	gone := must[*Keyless](t)(NewKeyless(a.url, tokenOf(ada), Services{Logs: []string{"http://127.0.0.1:1"}}, time.Now))
+	a.Refuse.Store(true)
+	fails(keyless(t, a, ada, logOf(a)), "who is (token)")
+	a.Refuse.Store(false)
+	a.OtherKey.Store(true)
+	fails(keyless(t, a, ada, logOf(a)), "for another key")
+	a.OtherKey.Store(false)
+	gone := must[*Keyless](t)(NewKeyless(a.URL, tokenOf(ada), Services{Logs: []string{"http://127.0.0.1:1"}}, time.Now))
 	if _, err := Blob(t.Context(), gone, strings.NewReader(text)); err == nil {
 		t.Error("signed without its log")
 	}
-	if _, err := Blob(t.Context(), a.keyless(t, ada, a.services()), iotest.ErrReader(errors.New("disk gone"))); err == nil || !strings.Contains(err.Error(), "disk gone") {
+	if _, err := Blob(t.Context(), keyless(t, a, ada, logOf(a)), iotest.ErrReader(errors.New("disk gone"))); err == nil || !strings.Contains(err.Error(), "disk gone") {
 		t.Error(err)
 	}
 }
@@ -318,7 +315,7 @@ func TestThresholdAndRevocation(t *testing.T) {
 	}
 	refused(t, both, strings.NewReader(text), "nobody has signed it")
 	a := newAuthorities(t)
-	s := a.keyless(t, ada, a.services())
+	s := keyless(t, a, ada, logOf(a))
 	b := sign(s)
 	c, err := b.Certificate()
 	if err != nil {
@@ -345,7 +342,7 @@ func TestWindows(t *testing.T) {
 	}
 	// A record of the time goes before the present time.
 	a := newAuthorities(t)
-	logged, key2 := keyed(t, "ecdsa-p256", a.services())
+	logged, key2 := keyed(t, "ecdsa-p256", logOf(a))
 	b = must[Bundle](t)(Blob(t.Context(), logged, strings.NewReader(text)))
 	r := KeyRule("release", key2)
 	r.NotAfter = time.Now().Add(time.Hour)
