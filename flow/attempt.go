@@ -18,6 +18,7 @@ func (s *session) work(ctx context.Context, n *node, h stepHistory, input json.R
 		}
 		return nil, err
 	}
+	waits := 0
 	for try := 1; ; try++ {
 		output, err := s.attempt(ctx, n, h.attempts+try, input)
 		if err == nil {
@@ -26,7 +27,12 @@ func (s *session) work(ctx context.Context, n *node, h stepHistory, input json.R
 		if ctx.Err() != nil {
 			return nil, err // told to stop; the next driver takes it up
 		}
-		retry := n.safe() && try < n.retry.Attempts && !final(err)
+		pause, asked := s.askedToWait(err)
+		if asked {
+			waits++
+		}
+		// Being told when to come again is no sign that it will not work then.
+		retry := n.safe() && n.retry.Attempts > 1 && !final(err) && (asked && waits <= mostWaits || try-waits < n.retry.Attempts)
 		if _, appendErr := s.append(ctx, failure(n, h.attempts+try, err, retry)); appendErr != nil {
 			return nil, appendErr
 		}
@@ -34,11 +40,29 @@ func (s *session) work(ctx context.Context, n *node, h stepHistory, input json.R
 			return nil, err
 		}
 		select {
-		case <-s.engine.after(s.backoff(n.retry, try)):
+		case <-s.engine.after(max(pause, s.backoff(n.retry, max(try-waits, 1)))):
 		case <-ctx.Done():
 			return nil, err
 		}
 	}
+}
+
+// A step may be asked to wait so often, and so long each time: GitHub's limits
+// are counted by the hour.
+const (
+	mostWaits   = 10
+	longestWait = 2 * time.Hour
+)
+
+// askedToWait reports whether an error says when to try again, by a method
+// RetryAt, and how long that is from now.
+func (s *session) askedToWait(err error) (time.Duration, bool) {
+	var later interface{ RetryAt() time.Time }
+	if !errors.As(err, &later) {
+		return 0, false
+	}
+	pause := max(later.RetryAt().Sub(s.engine.Now()), 0)
+	return pause, pause <= longestWait
 }
 
 // failure is the entry of a failed attempt. Its data says what a timeline shows.

@@ -65,7 +65,9 @@ type Dependency interface {
 
 // Retry says how often a step that is safe to repeat is tried, and how long it
 // waits in between: Base, then twice as long each time, at most Cap, less up to
-// half by chance.
+// half by chance. An error that has a method RetryAt() time.Time, from somebody
+// who asks to wait, is waited for until then and does not count, ten times at
+// most and never longer than two hours.
 type Retry struct {
 	Attempts int           // in all; 0 and 1 mean no retry
 	Base     time.Duration // 1 s when zero

@@ -36,5 +36,8 @@ func (e *RateLimitError) Error() string {
 	return fmt.Sprintf("rate limited until %s: %v", e.Until.UTC().Format(time.RFC3339), e.Cause)
 }
 
+// RetryAt is when to try again.
+func (e *RateLimitError) RetryAt() time.Time { return e.Until }
+
 // Unwrap returns the forge's own answer.
 func (e *RateLimitError) Unwrap() error { return e.Cause }

@@ -146,8 +146,12 @@ func (s *Service) pushSection(ctx context.Context, j job, branch string, section
 			return nil
 		}
 		moved, lookErr := s.moved(ctx, j.CloneURL, ref, tip)
-		if lookErr != nil || !moved {
+		switch {
+		case lookErr == nil && moved:
+		case errors.Is(err, git.ErrRejected):
 			return flow.Permanent(fmt.Errorf("pushing the changelog to %s: %w", branch, errors.Join(err, lookErr)))
+		default:
+			return lasting(fmt.Errorf("pushing the changelog to %s: %w", branch, errors.Join(err, lookErr)))
 		}
 		flow.Logf(ctx, "%s moved meanwhile, trying again", branch)
 	}
