@@ -33,6 +33,7 @@ type signerFlags struct {
 	logs, timestamps       []string
 	logVersion             uint32
 	recursive, tags, plain bool
+	nomock                 bool
 	annotations            map[string]string
 	reference, trustedRoot string
 	output                 outputFlag
@@ -58,6 +59,7 @@ func (f *signerFlags) add(c *cobra.Command) {
 func (f *signerFlags) addImage(c *cobra.Command) {
 	c.Flags().BoolVar(&f.tags, "tags", false, "write cosign's older tags (sha256-….sig, .att) of images, too")
 	c.Flags().BoolVar(&f.plain, "plain-http", false, "speak HTTP without TLS to the registry")
+	c.Flags().BoolVar(&f.nomock, "nomock", false, "sign images; without this nothing is changed in a registry (files are signed in any case)")
 	c.Flags().StringVar(&f.trustedRoot, "trusted-root", "", "`file` of authorities by which an identity's signatures that are there already are recognized")
 	f.output.add(c)
 }
@@ -112,7 +114,7 @@ func passwordIn(file string) func() ([]byte, error) {
 // imageOptions are those of the registry's client and of what is written.
 func (f *signerFlags) imageOptions(ctx context.Context) (sign.ImageOptions, error) {
 	o := sign.ImageOptions{Remote: registryOptions(ctx), Recursive: f.recursive, Tags: f.tags, Annotations: f.annotations,
-		Reference: f.reference, Created: time.Now()}
+		Reference: f.reference, Created: time.Now(), Mock: !f.nomock}
 	if f.trustedRoot != "" {
 		trust, err := sign.LoadTrust(f.trustedRoot)
 		if err != nil {
@@ -162,6 +164,8 @@ type signed struct {
 	Subject string `json:"subject"`
 	Where   string `json:"where"`
 	Present bool   `json:"present"`
+	// Mock says that nothing was done.
+	Mock bool `json:"mock"`
 }
 
 func newSign(s Streams) *cobra.Command {
@@ -173,12 +177,13 @@ func newSign(s Streams) *cobra.Command {
 		Short: "Sign files and images with a key or an identity",
 		Long: `Signs files and images. A file's signature is written beside it as FILE.sigstore.json, which holds all that is needed
 to verify it offline, and with --detached as FILE.sig (and FILE.cert), as cosign sign-blob writes them. An image's
-signature is attached to it in its registry. An image that the same signer has signed already is left alone.
+signature is attached to it in its registry, with --nomock; without it, what would be attached is said. An image that
+the same signer has signed already is left alone.
 
 With --keyless the signer is whom an identity token names, and signatures are recorded in a public log for good.`,
 		Example: `  seaworthy sign key
   seaworthy sign --key seaworthy.key dist/SHA256SUMS dist/*.tar.gz
-  seaworthy sign --key awskms:///alias/release --recursive registry.example.org/halyard@sha256:…
+  seaworthy sign --key awskms:///alias/release --recursive --nomock registry.example.org/halyard@sha256:…
   seaworthy sign --keyless --fulcio-url https://fulcio.example.org --rekor-url https://rekor.example.org dist/SHA256SUMS`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -236,14 +241,21 @@ func (f *signerFlags) sign(ctx context.Context, s Streams, args []string, out st
 func (f *signerFlags) list(s Streams, done []signed) error {
 	return f.output.print(s.Out, done, func(w io.Writer) error {
 		var rows [][]string
+		mock := false
 		for _, d := range done {
 			what := "signed"
-			if d.Present {
+			switch {
+			case d.Present:
 				what = "was signed already"
+			case d.Mock:
+				what, mock = "would be signed", true
 			}
 			rows = append(rows, []string{d.Subject, what, d.Where})
 		}
-		return table(w, "Nothing was signed.", []string{"subject", "what", "where"}, rows)
+		if err := table(w, "Nothing was signed.", []string{"subject", "what", "where"}, rows); err != nil || !mock {
+			return err
+		}
+		return said(w, "This was a mock run for images: none was signed. Add --nomock to do it.\n")
 	})
 }
 
@@ -257,13 +269,13 @@ func (f *signerFlags) signImage(ctx context.Context, signer sign.Signer, ref nam
 		return nil, err
 	}
 	written, err := sign.Image(ctx, signer, d, o)
-	return signedImages(written), err
+	return signedImages(written, o.Mock), err
 }
 
-func signedImages(written []sign.Written) []signed {
+func signedImages(written []sign.Written, mock bool) []signed {
 	var done []signed
 	for _, w := range written {
-		done = append(done, signed{w.Image, w.Where, w.Present})
+		done = append(done, signed{w.Image, w.Where, w.Present, mock})
 	}
 	return done
 }
@@ -433,9 +445,9 @@ func newSignAttest(s Streams) *cobra.Command {
 		Long: `Signs a statement (in-toto) about files or an image. --predicate holds what is said and --type says what kind it is:
 an address, or slsaprovenance1, spdxjson, cyclonedx, openvex. --statement holds a whole statement instead, which must
 be about what is named. A statement about files is written to --bundle (FILE.att.sigstore.json beside the first if
-empty); one about an image is attached to it in its registry.`,
+empty); one about an image is attached to it in its registry, with --nomock; without it, where is said.`,
 		Example: `  seaworthy sign attest --key seaworthy.key --statement dist/provenance.json dist/*.tar.gz
-  seaworthy sign attest --key release.key --type spdxjson --predicate bill.spdx.json registry.example.org/halyard:v1.2.0`,
+  seaworthy sign attest --key release.key --type spdxjson --predicate bill.spdx.json --nomock registry.example.org/halyard:v1.2.0`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -552,5 +564,5 @@ func (f *signerFlags) attestImage(ctx context.Context, s Streams, ref name.Refer
 		return err
 	}
 	written, err := sign.Attach(ctx, signer, d, st, o)
-	return errors.Join(err, f.list(s, signedImages(written)))
+	return errors.Join(err, f.list(s, signedImages(written, o.Mock)))
 }

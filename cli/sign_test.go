@@ -49,10 +49,15 @@ func TestSignImage(t *testing.T) {
 	if _, said := answers(t, 3, "verify", "--key", key+".pub", tag.String()); !strings.Contains(said, "nobody has signed it") {
 		t.Error(said)
 	}
+	unsigned := []string{"sign", "--key", key + ".key", "--recursive", "--tags", "--annotation", "release=v1.2.0", tag.String()}
+	if out, _ := answers(t, 0, unsigned...); strings.Count(out, "would be signed") != 6 || !strings.Contains(out, "Add --nomock to do it.") {
+		t.Error(out)
+	}
+	answers(t, 3, "verify", "--key", key+".pub", tag.String())
 	for _, present := range []bool{false, true} {
-		out, _ := answers(t, 0, "sign", "--key", key+".key", "--recursive", "--tags", "--annotation", "release=v1.2.0", "-o", "json", tag.String())
+		out, _ := answers(t, 0, append(unsigned, "--nomock", "-o", "json")...)
 		var list []signed
-		if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 6 || list[0].Present != present {
+		if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 6 || list[0].Present != present || list[0].Mock {
 			t.Errorf("%v: %s", err, out)
 		}
 	}
@@ -65,7 +70,13 @@ func TestSignImage(t *testing.T) {
 	if err := os.WriteFile(predicate, []byte(`{"spdxVersion":"SPDX-2.3"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	answers(t, 0, "sign", "attest", "--key", key+".key", "--type", "spdxjson", "--predicate", predicate, tag.String())
+	if out, _ := answers(t, 0, unsigned...); strings.Contains(out, "mock") {
+		t.Errorf("there is nothing to do: %s", out)
+	}
+	attest := []string{"sign", "attest", "--key", key + ".key", "--type", "spdxjson", "--predicate", predicate, tag.String()}
+	answers(t, 0, attest...)
+	answers(t, 3, "verify", "--key", key+".pub", "--type", "spdxjson", tag.String())
+	answers(t, 0, append(attest, "--nomock")...)
 	if out, _ := answers(t, 0, "verify", "--key", key+".pub", "--type", "spdxjson", tag.String()); !strings.Contains(out, "https://spdx.dev/Document") {
 		t.Error(out)
 	}

@@ -35,6 +35,8 @@ type ImageOptions struct {
 	// Reference is the name the image is published under, which the signature in
 	// a tag holds; the repository's own if empty.
 	Reference string
+	// Mock only says what would be written: nothing is signed.
+	Mock bool
 	// Created is written to the referrer, unless it is zero.
 	Created time.Time
 	// Trust recognizes signatures with certificates that are there already. A key
@@ -42,8 +44,8 @@ type ImageOptions struct {
 	Trust Trust
 }
 
-// Written is one signature or attestation of an image, where it is, and whether
-// it was there already.
+// Written is one signature or attestation of an image, where it is, or with Mock
+// would be, and whether it was there already.
 type Written struct {
 	Image   string `json:"image"` // repository@digest
 	Where   string `json:"where"`
@@ -129,7 +131,9 @@ func (a attachment) write(ctx context.Context) ([]Written, error) {
 	var bundle *Bundle // made once, when it is needed
 	var all []Written
 	where, present := mine(have, func(f found) bool { return strings.HasPrefix(f.where, "referrer") })
-	if !present {
+	if !present && a.options.Mock {
+		where = "referrer"
+	} else if !present {
 		b, err := Attest(ctx, a.signer, a.statement)
 		if err != nil {
 			return nil, err
@@ -144,7 +148,9 @@ func (a attachment) write(ctx context.Context) ([]Written, error) {
 		return all, nil
 	}
 	where, present = mine(have, func(f found) bool { return strings.HasPrefix(f.where, "tag") })
-	if !present {
+	if !present && a.options.Mock {
+		where = "tag " + a.tagName()
+	} else if !present {
 		if where, err = a.tag(ctx, bundle); err != nil {
 			return all, err
 		}
@@ -286,11 +292,11 @@ func describe(l v1.Layer) (v1.Descriptor, error) {
 
 // tag adds a signature to cosign's tag for the image, keeping those of others.
 func (a attachment) tag(ctx context.Context, bundle *Bundle) (string, error) {
-	layer, notes, suffix, err := a.tagLayer(ctx, bundle)
+	layer, notes, err := a.tagLayer(ctx, bundle)
 	if err != nil {
 		return "", err
 	}
-	tag := a.image.Context().Tag(strings.Replace(a.image.DigestStr(), ":", "-", 1) + suffix)
+	tag := a.image.Context().Tag(a.tagName())
 	start := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	got, err := a.session.pull.Get(ctx, tag)
 	if err == nil {
@@ -310,32 +316,41 @@ func (a attachment) tag(ctx context.Context, bundle *Bundle) (string, error) {
 	return "tag " + tag.TagStr(), nil
 }
 
+// tagName is where cosign looks for signatures, and for attestations.
+func (a attachment) tagName() string {
+	suffix := ".att"
+	if a.statement.PredicateType == signaturePredicate {
+		suffix = ".sig"
+	}
+	return strings.Replace(a.image.DigestStr(), ":", "-", 1) + suffix
+}
+
 // tagLayer is what goes into the tag: the payload beside its signature, or the
 // signed envelope of an attestation.
-func (a attachment) tagLayer(ctx context.Context, bundle *Bundle) (v1.Layer, map[string]string, string, error) {
+func (a attachment) tagLayer(ctx context.Context, bundle *Bundle) (v1.Layer, map[string]string, error) {
 	notes := map[string]string{}
 	if a.statement.PredicateType == signaturePredicate {
 		payload := a.payload()
 		b, err := a.signer.SignBlob(ctx, strings.NewReader(string(payload)))
 		if err != nil {
-			return nil, nil, "", err
+			return nil, nil, err
 		}
 		notes[signatureNote] = base64.StdEncoding.EncodeToString(b.Signature())
-		return static.NewLayer(payload, simpleSigningType), notes, ".sig", witnesses(b, notes)
+		return static.NewLayer(payload, simpleSigningType), notes, witnesses(b, notes)
 	}
 	if bundle == nil {
 		b, err := Attest(ctx, a.signer, a.statement)
 		if err != nil {
-			return nil, nil, "", err
+			return nil, nil, err
 		}
 		bundle = &b
 	}
 	text, _, err := bundle.Envelope()
 	if err != nil {
-		return nil, nil, "", err
+		return nil, nil, err
 	}
 	notes[signatureNote], notes[predicateNote] = "", a.statement.PredicateType
-	return static.NewLayer(text, envelopeType), notes, ".att", witnesses(*bundle, notes)
+	return static.NewLayer(text, envelopeType), notes, witnesses(*bundle, notes)
 }
 
 // witnesses writes certificate, log entry and time stamp as annotations.
