@@ -148,7 +148,7 @@ func (a *App) policy(ctx context.Context, repo forge.RepoName) (merge.Policy, er
 		return merge.Policy{}, err
 	}
 	return merge.Policy{
-		Queries:    []merge.Query{{Labels: p.Merge.Labels.Require, MissingLabels: p.Merge.Labels.Forbid}},
+		Queries:    p.Merge.Queries(),
 		Method:     forge.MergeMethod(p.Merge.Method),
 		Milestones: p.Merge.Milestone,
 		Batch:      p.Merge.BatchLimit,
@@ -246,8 +246,9 @@ func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit st
 			Main:    p.Build.Go.Main, LDFlags: p.Build.Go.Ldflags, Platforms: platforms,
 			Files: p.Build.Files, Env: environment(p.Build), Source: true,
 		},
-		Rehearse: p.Release.Gates.Rehearsal == "required",
-		Tagger:   cut.Identity{Name: "Seaworthy", Email: BotLogin + "@localhost"},
+		Rehearse:    p.Release.Gates.Rehearsal == "required",
+		FastForward: p.Release.Branches.FastForward,
+		Tagger:      cut.Identity{Name: "Seaworthy", Email: BotLogin + "@localhost"},
 	}
 	switch {
 	case len(p.Build.Command) > 0:

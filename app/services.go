@@ -93,6 +93,7 @@ func (a *App) openServices(ctx context.Context) error {
 		SourceURL: func(repo forge.RepoName) string { return a.url + "/" + repo.String() },
 		Registry:  cut.Registry{Address: a.registryAddress, Keychain: botKeychain{a}},
 		Signer:    a.signer, Verifier: a.verifier, Builder: builder, Version: a.o.Version,
+		Tracker: a.Forge, Changes: a.Forge, Protections: a.Forge, Branching: a.branchPlan,
 		Project: a.releaseProject, Gates: a.gates, WorkDir: a.dir(workDir), BuildCache: builds,
 		DownloadURL: func(repo forge.RepoName, version string) string {
 			return fmt.Sprintf("%s/%s/releases/download/%s", a.url, repo, version)

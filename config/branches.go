@@ -2,10 +2,12 @@ package config
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"seaworthy/forge"
 	"seaworthy/job"
+	"seaworthy/merge"
 	"seaworthy/release"
 	"seaworthy/strict"
 )
@@ -82,6 +84,20 @@ func (c *checker) branches(b Branches) {
 			c.fail(r.Lines.Start, "where is %q: write one of main, branch, both", r.Where)
 		}
 	}
+}
+
+// Queries say which changes may merge: those with the labels, and, on a branch
+// that asks for more, with those, too.
+func (m Merge) Queries() []merge.Query {
+	main := merge.Query{Labels: m.Labels.Require, MissingLabels: m.Labels.Forbid}
+	queries := []merge.Query{}
+	for _, name := range sortedNames(m.Branches) {
+		b := m.Branches[name]
+		main.ExcludedBranches = append(main.ExcludedBranches, name)
+		queries = append(queries, merge.Query{Labels: slices.Concat(m.Labels.Require, b.Require), MissingLabels: m.Labels.Forbid,
+			Milestone: b.Milestone, IncludedBranches: []string{name}})
+	}
+	return append(queries, main)
 }
 
 // forkMode is the rules' word for which jobs are copied.

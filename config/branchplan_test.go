@@ -8,9 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
 
 	"seaworthy/config"
+	"seaworthy/merge"
 	"seaworthy/release"
 )
 
@@ -120,5 +122,21 @@ release:
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing says %q in:\n%v", want, err)
 		}
+	}
+}
+
+// A branch that asks for more has a query of its own, and the other passes it over.
+func TestQueries(t *testing.T) {
+	t.Parallel()
+	p, err := config.Parse("f", []byte("version: 1\nmerge: {labels: {require: [lgtm], forbid: [hold]}, branches: {release-1.2: {require: [picked], milestone: v1.2}}}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []merge.Query{
+		{Labels: []string{"lgtm", "picked"}, MissingLabels: []string{"hold"}, Milestone: "v1.2", IncludedBranches: []string{"release-1.2"}},
+		{Labels: []string{"lgtm"}, MissingLabels: []string{"hold"}, ExcludedBranches: []string{"release-1.2"}},
+	}
+	if diff := cmp.Diff(want, p.Merge.Queries()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -23,9 +23,9 @@ type branchFlow struct {
 	plan flow.Value[branching]
 }
 
-// branchPlanStep is the step after which a branch's plan is known and nothing
+// BranchPlanned is the step after which a branch's plan is known and nothing
 // was done.
-const branchPlanStep = "plan"
+const BranchPlanned = "plan"
 
 // defineBranch is the order of all work of creating a branch. Its protection
 // comes when its files are there, and what the default branch has to know of it
@@ -38,7 +38,7 @@ func (s *Service) defineBranch() branchFlow {
 	start := flow.Add(d, outside(s, "options", "Find the commit to begin at", s.branchStart), request)
 
 	// All that is to be done follows from that commit.
-	plan := flow.Add(d, outside(s, branchPlanStep, "Plan the branch by the project's rules", s.planBranch), start)
+	plan := flow.Add(d, outside(s, BranchPlanned, "Plan the branch by the project's rules", s.planBranch), start)
 
 	created := flow.Add(d, public(s, "create", "Create the branch", s.findBranch, s.makeBranch), start, plan)
 	filed := flow.Add(d, public(s, "files", "Write the branch's jobs and versions", s.branchFilesThere, s.pushBranchFiles), plan, created)
@@ -86,19 +86,8 @@ func (s *Service) planBranch(ctx context.Context, p branchPoint) (branching, err
 		return branching{}, lasting(fmt.Errorf("reading how %s is released at %s: %w", p.Repo, short(p.Commit), err))
 	}
 	b := branching{Repo: p.Repo, CloneURL: t.CloneURL, Author: project.Tagger}
-	series, err := release.SeriesOf(project.Policy, p.Branch, t.DefaultBranch)
-	switch {
-	case err != nil:
-		b.Plan = release.BranchPlan{Series: release.Series{Branch: p.Branch, DefaultBranch: t.DefaultBranch}, Commit: p.Commit}
-		b.Plan.Do("branch", "%s at %s", p.Branch, short(p.Commit))
-		b.Plan.Skip("everything else", "%v", err)
-	case s.Branching == nil:
-		b.Plan, err = release.NewBranchPlan(series, release.BranchRules{}, p.Commit, nil)
-	default:
-		b.Plan, err = s.Branching(ctx, p.Repo, p.Commit, series)
-	}
-	if err != nil && s.Branching != nil && len(b.Plan.Items) == 0 {
-		return branching{}, flow.Permanent(fmt.Errorf("planning branch %s: %w", p.Branch, err))
+	if b.Plan, err = s.forkPlan(ctx, p, t, project); err != nil {
+		return branching{}, lasting(fmt.Errorf("planning branch %s: %w", p.Branch, err))
 	}
 	for _, i := range b.Plan.Items {
 		if i.Skipped != "" {
@@ -108,6 +97,21 @@ func (s *Service) planBranch(ctx context.Context, p branchPoint) (branching, err
 		}
 	}
 	return b, nil
+}
+
+// forkPlan is the plan by the project's rules.
+func (s *Service) forkPlan(ctx context.Context, p branchPoint, t target, project Project) (release.BranchPlan, error) {
+	series, err := release.SeriesOf(project.Policy, p.Branch, t.DefaultBranch)
+	if err != nil {
+		plan := release.BranchPlan{Series: release.Series{Branch: p.Branch, DefaultBranch: t.DefaultBranch}, Commit: p.Commit}
+		plan.Do("branch", "%s at %s", p.Branch, short(p.Commit))
+		plan.Skip("everything else", "%v", err)
+		return plan, nil
+	}
+	if s.Branching == nil {
+		return release.NewBranchPlan(series, release.BranchRules{}, p.Commit, nil)
+	}
+	return s.Branching(ctx, p.Repo, p.Commit, series)
 }
 
 // protectionThere looks whether the branch is protected as it shall be.
