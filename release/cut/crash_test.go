@@ -128,6 +128,8 @@ func goOn(ctx context.Context, s *cut.Service, o orders) error {
 		run = unfinished[0]
 	case o.Flow == "stage":
 		run, err = s.Stage(ctx, stageRC())
+	case o.Flow == "ci":
+		run, err = s.CI(ctx, cut.CIRequest{Repo: halyard, Images: true, ValidateImages: true, Actor: "ada"})
 	default:
 		run, err = s.Cut(ctx, cut.CutRequest{Repo: halyard, BuildVersion: o.Build, Actor: "ada"})
 	}

@@ -111,6 +111,12 @@ type Options struct {
 	// Retry is for steps that talk to the outside; 4 attempts from 2 s when
 	// zero.
 	Retry flow.Retry
+	// OpenBucket opens the bucket of a URL for builds that go elsewhere; the
+	// caller closes it. Nil knows the platform's own only.
+	OpenBucket func(ctx context.Context, address string) (*blob.Bucket, error)
+	// Exclusive waits until nobody else holds the name, and holds it until what
+	// it returns is called. Nil excludes others of this process.
+	Exclusive func(ctx context.Context, name string) (func(), error)
 }
 
 // Service makes releases.
@@ -120,6 +126,7 @@ type Service struct {
 	cut    cutFlow
 	branch branchFlow
 	ff     fastForwardFlow
+	ci     ciFlow
 }
 
 // New returns a service, whose definitions are checked.
@@ -139,6 +146,9 @@ func New(o Options) (*Service, error) {
 	if o.SourceURL == nil {
 		o.SourceURL = func(repo forge.RepoName) string { return "https://localhost/" + repo.String() }
 	}
+	if o.Exclusive == nil {
+		o.Exclusive = exclusiveHere()
+	}
 	if o.Builder == "" {
 		o.Builder = "urn:seaworthy:builder"
 	}
@@ -150,6 +160,7 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{Options: o}
 	s.stage, s.cut, s.branch, s.ff = s.defineStage(), s.defineCut(), s.defineBranch(), s.defineFastForward()
+	s.ci = s.defineCI()
 	for _, d := range s.Definitions() {
 		if err := d.Check(); err != nil {
 			return nil, err
@@ -158,9 +169,9 @@ func New(o Options) (*Service, error) {
 	return s, nil
 }
 
-// Definitions returns the flows: stage, cut, branch, ff.
+// Definitions returns the flows: stage, cut, branch, ff, ci.
 func (s *Service) Definitions() []*flow.Definition {
-	return []*flow.Definition{s.stage.def, s.cut.def, s.branch.def, s.ff.def}
+	return []*flow.Definition{s.stage.def, s.cut.def, s.branch.def, s.ff.def, s.ci.def}
 }
 
 // lasting marks errors of the forge that trying again does not mend.

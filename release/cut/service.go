@@ -204,6 +204,8 @@ func (s *Service) event(ctx context.Context, run flow.Run) (Event, error) {
 		plan, known, err = s.StagePlan(ctx, run.ID)
 	case s.cut.def.Name():
 		plan, known, err = s.CutPlan(ctx, run.ID)
+	case s.ci.def.Name():
+		plan, known, err = flow.Result(ctx, s.Engine, run.ID, s.ci.plan)
 	}
 	if err != nil && !errors.Is(err, flow.ErrChanged) {
 		return e, err
