@@ -1,0 +1,51 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// lockDir holds one file for each name that is held exclusively.
+const lockDir = "locks"
+
+// lockPoll is how often a lock that somebody else holds is asked for.
+const lockPoll = 20 * time.Millisecond
+
+// exclusive waits until no other process of this state folder, and no other
+// part of this one, holds the name. The lock is the kernel's: it ends with the
+// process that holds it, however that ends.
+func (a *App) exclusive(ctx context.Context, name string) (func(), error) {
+	fail := func(err error) (func(), error) { return nil, fmt.Errorf("waiting for %s: %w", name, err) }
+	if err := os.MkdirAll(a.dir(lockDir), 0o755); err != nil {
+		return fail(err)
+	}
+	sum := sha256.Sum256([]byte(name))
+	// Each opening has a lock of its own, so that two of one process exclude
+	// each other, too.
+	f, err := os.OpenFile(a.dir(lockDir, hex.EncodeToString(sum[:12])), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return fail(err)
+	}
+	poll := time.NewTicker(lockPoll)
+	defer poll.Stop()
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil // which gives the lock back
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return fail(errors.Join(err, f.Close()))
+		}
+		select {
+		case <-poll.C:
+		case <-ctx.Done():
+			return fail(errors.Join(ctx.Err(), f.Close()))
+		}
+	}
+}
