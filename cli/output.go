@@ -15,13 +15,16 @@ import (
 
 // outputFlag is -o on everything that lists or shows. An unknown format is told
 // of before the command does anything.
-type outputFlag struct{ format string }
+type outputFlag struct {
+	format string
+	more   []string // formats of one command alone, which prints them itself
+}
 
 func (o *outputFlag) add(c *cobra.Command) {
 	if o.format == "" {
 		o.format = "table"
 	}
-	c.Flags().VarP(o, "output", "o", "how to print: table, json or yaml")
+	c.Flags().VarP(o, "output", "o", "how to print: "+o.choices())
 }
 
 // String implements pflag.Value.
@@ -32,11 +35,15 @@ func (o *outputFlag) Type() string { return "format" }
 
 // Set implements pflag.Value.
 func (o *outputFlag) Set(format string) error {
-	if !slices.Contains([]string{"table", "json", "yaml"}, format) {
-		return errors.New("write table, json or yaml")
+	if !slices.Contains(append([]string{"table", "json", "yaml"}, o.more...), format) {
+		return errors.New("write " + o.choices())
 	}
 	o.format = format
 	return nil
+}
+
+func (o *outputFlag) choices() string {
+	return strings.Join(append([]string{"table", "json"}, o.more...), ", ") + " or yaml"
 }
 
 // print writes v as JSON or YAML, or calls table for people.

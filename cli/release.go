@@ -23,6 +23,7 @@ that was killed goes on with seaworthy release resume.`,
 	}
 	c.AddCommand(newReleasePlan(s), newReleaseStage(s), newReleaseCut(s), newReleaseStatus(s), newReleaseWatch(s),
 		newReleaseApprove(s), newReleaseResume(s), newReleaseAbort(s), newReleaseHistory(s), newReleaseTrain(s), newReleaseVerify(s))
+	c.AddCommand(newReleasePush(s))
 	return standing(s, c)
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"seaworthy/app"
 	"seaworthy/flow"
-	"seaworthy/forge"
 	"seaworthy/release/cut"
 )
 
@@ -198,53 +197,4 @@ func printUndone(w io.Writer, t flow.Timeline, u cut.Undone) error {
 		}
 	}
 	return table(w, "It has left nothing.", []string{"what became of it", "what"}, rows)
-}
-
-func newReleaseHistory(s Streams) *cobra.Command {
-	var f change
-	var out outputFlag
-	limit := 20
-	c := &cobra.Command{
-		Use:   "history",
-		Short: "List stages and cuts, newest first",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd.Context(), func(a *app.App) error {
-				repo, err := f.find(cmd.Context(), a)
-				if err != nil {
-					return err
-				}
-				return printHistory(cmd.Context(), s, a, out, repo, limit)
-			})
-		},
-	}
-	f.add(c)
-	out.add(c)
-	c.Flags().IntVar(&limit, "limit", limit, "at most so `many`")
-	return c
-}
-
-func printHistory(ctx context.Context, s Streams, a *app.App, out outputFlag, repo forge.RepoName, limit int) error {
-	events, err := a.Releases.History(ctx, repo, limit)
-	if err != nil {
-		return err
-	}
-	shown := []shownRelease{}
-	for _, e := range events {
-		r := showRelease(e.Run, e.Sentence)
-		r.Version, r.Branch, r.Commit, r.Seconds = e.Version, e.Branch, e.Commit, e.Took.Seconds()
-		shown = append(shown, r)
-	}
-	return out.print(s.Out, shown, func(w io.Writer) error {
-		var rows [][]string
-		for _, e := range events {
-			mode := "nomock"
-			if e.Run.Mock {
-				mode = "mock"
-			}
-			rows = append(rows, []string{e.Run.Flow, e.Version, mode, e.Run.ID, e.Run.CreatedAt.UTC().Format("2006-01-02 15:04"),
-				e.Took.Round(100 * time.Millisecond).String(), string(e.Run.State)})
-		}
-		return table(w, "Nothing has been released yet.", []string{"step", "version", "mode", "run", "start", "took", "state"}, rows)
-	})
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestExclusive(t *testing.T) {
+func TestHold(t *testing.T) {
 	t.Parallel()
 	a := &App{o: Options{Dir: t.TempDir()}}
 	b := &App{o: Options{Dir: a.o.Dir}} // another process, as far as the lock can tell
@@ -17,7 +17,7 @@ func TestExclusive(t *testing.T) {
 	for i := range 20 {
 		app := []*App{a, b}[i%2]
 		all.Go(func() {
-			unlock, err := app.exclusive(t.Context(), "marker s3://bucket latest/../x")
+			unlock, err := app.hold(t.Context(), "marker s3://bucket latest/../x")
 			if err != nil {
 				t.Error(err)
 				return
@@ -32,19 +32,19 @@ func TestExclusive(t *testing.T) {
 		t.Errorf("%d held the name at once", most.Load())
 	}
 	// Another name is free meanwhile; the same one is waited for until told not to.
-	unlock, err := a.exclusive(t.Context(), "one")
+	unlock, err := a.hold(t.Context(), "one")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unlock()
-	two, err := b.exclusive(t.Context(), "two")
+	two, err := b.hold(t.Context(), "two")
 	if err != nil {
 		t.Fatal(err)
 	}
 	two()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.exclusive(ctx, "one"); !errors.Is(err, context.Canceled) {
+	if _, err := b.hold(ctx, "one"); !errors.Is(err, context.Canceled) {
 		t.Errorf("waiting ended with %v", err)
 	}
 }

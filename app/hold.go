@@ -17,10 +17,10 @@ const lockDir = "locks"
 // lockPoll is how often a lock that somebody else holds is asked for.
 const lockPoll = 20 * time.Millisecond
 
-// exclusive waits until no other process of this state folder, and no other
+// hold waits until no other process of this state folder, and no other
 // part of this one, holds the name. The lock is the kernel's: it ends with the
 // process that holds it, however that ends.
-func (a *App) exclusive(ctx context.Context, name string) (func(), error) {
+func (a *App) hold(ctx context.Context, name string) (func(), error) {
 	fail := func(err error) (func(), error) { return nil, fmt.Errorf("waiting for %s: %w", name, err) }
 	if err := os.MkdirAll(a.dir(lockDir), 0o755); err != nil {
 		return fail(err)
