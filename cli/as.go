@@ -60,7 +60,7 @@ What is understood:
 			if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
 				return cmd.Help()
 			}
-			ours, err := translate(args)
+			ours, unheeded, err := translated(args)
 			var help aliasHelp
 			if errors.As(err, &help) {
 				_, err = fmt.Fprint(s.Out, help.text)
@@ -68,6 +68,9 @@ What is understood:
 			}
 			if err != nil {
 				return usageError{err}
+			}
+			for _, u := range unheeded {
+				fmt.Fprintln(s.Err, u)
 			}
 			fmt.Fprintln(s.Err, "seaworthy "+quoted(ours))
 			root := newRoot(s)
@@ -93,27 +96,38 @@ func (aliasHelp) Error() string { return "help was asked for" }
 
 // translate makes our command line of another tool's.
 func translate(args []string) ([]string, error) {
+	ours, _, err := translated(args)
+	return ours, err
+}
+
+// translated makes our command line of another tool's, and a sentence for each
+// flag that was given and says nothing here.
+func translated(args []string) (ours, unheeded []string, err error) {
 	a, err := findAlias(args)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	name := strings.Join(a.words, " ")
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	flags.SortFlags = true
 	flags.Usage = func() {}
 	flags.SetOutput(nil)
-	ours := a.declare(flags)
+	translate := a.declare(flags)
 	switch err := flags.Parse(args[len(a.words):]); {
 	case errors.Is(err, pflag.ErrHelp):
-		return nil, aliasHelp{fmt.Sprintf("%s\n\nUsage:\n  seaworthy as %s [flags]\n\nFlags:\n%s", a.short, name, flags.FlagUsages())}
+		return nil, nil, aliasHelp{fmt.Sprintf("%s\n\nUsage:\n  seaworthy as %s [flags]\n\nFlags:\n%s", a.short, name, flags.FlagUsages())}
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w: see 'seaworthy as %s --help'", name, err, name)
+		return nil, nil, fmt.Errorf("%s: %w: see 'seaworthy as %s --help'", name, err, name)
 	}
-	line, err := ours(flags.Args())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if ours, err = translate(flags.Args()); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return line, nil
+	flags.Visit(func(f *pflag.Flag) {
+		if why, ok := strings.CutPrefix(f.Usage, ignoredUsage); ok {
+			unheeded = append(unheeded, fmt.Sprintf("%s: --%s says nothing here: %s", name, f.Name, why))
+		}
+	})
+	return ours, unheeded, nil
 }
 
 // findAlias returns the alias whose words the arguments begin with, the one

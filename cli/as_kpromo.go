@@ -53,17 +53,21 @@ func (l *commandLine) when(set bool, flags ...string) {
 
 var errFlagsOnly = errors.New("it takes flags only")
 
+// ignoredUsage begins the help of flags that say nothing here. Whoever gives one
+// is told so.
+const ignoredUsage = "ignored: "
+
 // ignored declares flags with values that say nothing here, with the reason.
 func ignored(fl *pflag.FlagSet, why string, names ...string) {
 	for _, n := range names {
-		fl.String(n, "", "ignored: "+why)
+		fl.String(n, "", ignoredUsage+why)
 	}
 }
 
 // ignoredSwitches declares flags that are on or off, and say nothing here.
 func ignoredSwitches(fl *pflag.FlagSet, why string, names ...string) {
 	for _, n := range names {
-		fl.Bool(n, false, "ignored: "+why)
+		fl.Bool(n, false, ignoredUsage+why)
 	}
 }
 
@@ -113,11 +117,13 @@ func declareCIP(fl *pflag.FlagSet) translation {
 	minimal := fl.Bool("minimal-snapshot", false, "list no digests without tags")
 	output := fl.String("output", "", "how to list: yaml or csv")
 	key := fl.String("key", "", "sign with this key: a file or the address of a key service (not of kpromo)")
-	severity := fl.Int("vuln-severity-threshold", -1, "not understood: images are not scanned here")
+	severity := fl.Int("vuln-severity-threshold", -1, "refused unless it is -1: images are not scanned for vulnerabilities here")
+	size := fl.Int("max-image-size", 0, "refused unless it is 0: images are not weighed here (of older kpromo)")
 	threads := fl.String("threads", "", "requests to one registry at once")
-	ignoredSwitches(fl, "images are signed where --key names one", "sign")
-	ignored(fl, "images are signed where --key names one", "signer-account", "max-signature-ops")
-	ignored(fl, "signatures of staging are carried along, and verified by seaworthy verify", "certificate-identity", "certificate-identity-regexp", "certificate-oidc-issuer", "certificate-oidc-issuer-regexp")
+	signing := fl.Bool("sign", true, "sign what is promoted, with --key")
+	ignored(fl, "the key of --key signs", "signer-account")
+	ignored(fl, "requests are bounded by --threads", "max-signature-ops")
+	ignored(fl, "signatures of staging travel with the image; 'seaworthy verify' with the same flags and --trusted-root checks them", "certificate-identity", "certificate-identity-regexp", "certificate-oidc-issuer", "certificate-oidc-issuer-regexp")
 	ignoredSwitches(fl, "credentials are those of docker login and gcloud", "use-service-account")
 	ignored(fl, "credentials are those of docker login and gcloud", "key-files")
 	ignored(fl, "warnings and results are printed", "log-level")
@@ -127,7 +133,9 @@ func declareCIP(fl *pflag.FlagSet) translation {
 		case len(args) > 0:
 			return nil, errFlagsOnly
 		case *severity >= 0:
-			return nil, errors.New("--vuln-severity-threshold: images are not scanned here")
+			return nil, errors.New("--vuln-severity-threshold: images are not scanned for vulnerabilities here: have a scanner look at the references that 'seaworthy promote plan -o json' lists, and leave the flag out")
+		case *size > 0:
+			return nil, errors.New("--max-image-size: images are not weighed here: 'seaworthy image inspect' shows sizes; leave the flag out")
 		case *thick != "" && *thin != "":
 			return nil, errors.New("name --manifest or --thin-manifest-dir, not both")
 		case *snapshot != "" || *wanted != "":
@@ -150,7 +158,9 @@ func declareCIP(fl *pflag.FlagSet) translation {
 		}
 		l := commandLine{"promote", "run", "--manifests", manifests}
 		l.add("--since", *since)
-		l.add("--key", *key)
+		if *signing {
+			l.add("--key", *key)
+		}
 		l.add("--parallel", *threads)
 		l.when(*confirm, "--nomock")
 		return l, nil

@@ -203,6 +203,12 @@ func TestKpromoLines(t *testing.T) {
 		{"kpromo cip --thin-manifest-dir=d --use-prow-manifest-diff", "promote run --manifests d --since abc"},
 		{"kpromo cip --thin-manifest-dir d --manifest-diff-since 7days", "promote run --manifests d --since 7days"},
 		{"kpromo cip --thin-manifest-dir d --vuln-severity-threshold 3", "error"},
+		{"kpromo cip --thin-manifest-dir d --vuln-severity-threshold -1 --output yaml", "promote run --manifests d"},
+		{"kpromo cip --thin-manifest-dir d --max-image-size 2048", "error"},
+		{"kpromo cip --manifest m --key k --sign=false", "promote run --manifests m"},
+		{"kpromo cip --manifest m --key k --sign", "promote run --manifests m --key k"},
+		{"kpromo cip --snapshot r --snapshot-tag v1 --minimal-snapshot --output CSV", "promote manifest snapshot --registry r --tag v1 --minimal --format csv"},
+		{"kpromo cip --thin-manifest-dir d --manifest-based-snapshot-of r", "promote manifest snapshot --registry r --manifests d"},
 		{"kpromo cip --thin-manifest-dir d --manifest m", "error"},
 		{"kpromo cip", "error"},
 		{"kpromo pr -i --fork=ada --tag v1 --tag v2", "promote pr --repo kubernetes/k8s.io --root registry.k8s.io --fork ada --project kubernetes --staging gcr.io/k8s-staging-kubernetes --tag v1 --tag v2 --reviewer @kubernetes/release-engineering --commit-prefix 'releng: ' --interactive --hold --nomock"},
@@ -226,5 +232,24 @@ func TestKpromoLines(t *testing.T) {
 		if have != c.ours {
 			t.Errorf("%s became\n%s (%v), want\n%s", c.theirs, have, err, c.ours)
 		}
+	}
+}
+
+// TestUnheededFlagsAreTold: who gives a flag that says nothing here is told why.
+func TestUnheededFlagsAreTold(t *testing.T) {
+	t.Parallel()
+	_, told, err := translated(strings.Fields("kpromo cip --manifest m --signer-account=a@b --key-files k --confirm --certificate-identity x"))
+	if want := []string{"kpromo cip: --certificate-identity says nothing here: ", "kpromo cip: --key-files says nothing here: credentials", "kpromo cip: --signer-account says nothing here: the key"}; err != nil || len(told) != len(want) {
+		t.Errorf("%q, %v", told, err)
+	} else {
+		for i, w := range want {
+			if !strings.HasPrefix(told[i], w) {
+				t.Errorf("%q does not begin with %q", told[i], w)
+			}
+		}
+	}
+	_, _, err = translated(strings.Fields("kpromo cip --manifest m --vuln-severity-threshold 3"))
+	if err == nil || !strings.Contains(err.Error(), "promote plan") {
+		t.Errorf("%v does not say what to do", err)
 	}
 }
