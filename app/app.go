@@ -60,6 +60,8 @@ type Options struct {
 	// key service, or OwnKey, which is made when missing. If empty it is the one
 	// named before, and the platform's own at first.
 	SigningKey string
+	// Speaking is how people are reached by mail and chat.
+	Speaking Speaking
 	// Boundary is called wherever a crash of a release matters, as
 	// flow.Engine.Boundary is; nil calls nothing.
 	Boundary func(point string)
@@ -99,8 +101,9 @@ type App struct {
 	url      string
 	closers  []io.Closer
 
-	fresh     bool // the folder was not there before
-	abandoned bool // and goes again, for nothing could begin in it
+	fresh     bool      // the folder was not there before
+	messages  *messages // about releases
+	abandoned bool      // and goes again, for nothing could begin in it
 }
 
 // Open prepares a platform that Run will serve. One process at a time may have
@@ -288,6 +291,10 @@ func (a *App) Client(token string) (*github.Client, error) {
 
 // Close gives everything back, in the opposite order of opening.
 func (a *App) Close() error {
+	if a.messages != nil {
+		a.messages.close() // while the forge still answers
+		a.messages = nil
+	}
 	var errs []error
 	for i := len(a.closers) - 1; i >= 0; i-- {
 		errs = append(errs, a.closers[i].Close())

@@ -259,7 +259,7 @@ func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit st
 	for _, r := range p.Release.Gates.Approvals {
 		out.Approvals = append(out.Approvals, r.Role)
 	}
-	return out, nil
+	return out, follow(&out, p.Release)
 }
 
 // formats are what each platform is packed in.

@@ -2,47 +2,217 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
+	"seaworthy/config"
 	"seaworthy/forge"
+	"seaworthy/git"
+	"seaworthy/grid"
 	"seaworthy/job"
-	"seaworthy/merge"
 	"seaworthy/release"
 	"seaworthy/release/cut"
+	"seaworthy/release/notes"
+	"seaworthy/store"
 )
 
-// gates collects the evidence a release is judged by, as the configuration of
-// the very commit demands.
-func (a *App) gates(ctx context.Context, p cut.Plan) ([]release.Gate, error) {
+// evidence is what releases are judged by, and where verdicts are kept.
+type evidence struct{ a *App }
+
+// Facts implements cut.Evidence, as the configuration of the very commit
+// demands. A repository that stands alone has no results and issues here: its
+// own gates look at the forge.
+func (e evidence) Facts(ctx context.Context, p cut.Plan) (release.Facts, error) {
+	a := e.a
 	project, err := a.Project(ctx, p.Repo, p.Commit)
+	if err != nil {
+		return release.Facts{}, err
+	}
+	var f release.Facts
+	if f.Waivers, err = a.waivers(ctx, p.Repo); err != nil {
+		return f, err
+	}
+	gates := project.Release.Gates
+	if a.alone == nil {
+		if f.Checks, err = a.green(ctx, p, project); err != nil {
+			f.Checks = release.Look[release.Check](nil, err)
+		}
+		f.Blockers = release.Look(a.blockers(ctx, p, gates.Blockers))
+		if len(gates.Exceptions.Labels) > 0 {
+			f.Exceptions = release.Look(a.labelled(ctx, p.Repo, gates.Exceptions.Labels, ""))
+		}
+		if len(gates.Dashboards.Names) > 0 {
+			f.Dashboards = a.boards(ctx, p, project)
+		}
+	}
+	return f, a.changes(ctx, p, gates, &f)
+}
+
+// Record implements cut.Evidence.
+func (e evidence) Record(ctx context.Context, f release.Facts, v release.Verdict, mock bool) error {
+	inputs, err := json.Marshal(struct {
+		Facts   release.Facts   `json:"facts"`
+		Verdict release.Verdict `json:"verdict"`
+		Mock    bool            `json:"mock,omitempty"`
+	}{f, v, mock})
+	if err != nil {
+		return fmt.Errorf("recording the verdict on %s: %w", f.Version, err)
+	}
+	word := "NO-GO"
+	if v.Go {
+		word = "GO"
+	}
+	_, err = e.a.Store.RecordDecision(ctx, store.Decision{Kind: "go/no-go", Subject: f.Repo + " " + f.Version, Verdict: word,
+		Reason: strings.Join(v.Reasons, "; "), Inputs: inputs, At: f.At})
+	return err
+}
+
+// blockers are the open issues and changes that hold a release back.
+func (a *App) blockers(ctx context.Context, p cut.Plan, b config.Blockers) ([]release.Blocker, error) {
+	words := release.NewWords(p.Project.Name, p.Version(), p.Branch, p.Commit, p.Previous, p.CommitTime)
+	return a.labelled(ctx, p.Repo, b.Labels, words.Fill(b.Milestone))
+}
+
+// labelled lists what is open and carries any of the labels, within a milestone
+// if one is named; with a milestone alone, all that is open in it.
+func (a *App) labelled(ctx context.Context, repo forge.RepoName, labels []string, milestone string) ([]release.Blocker, error) {
+	var filters []forge.IssueFilter
+	for _, l := range labels {
+		filters = append(filters, forge.IssueFilter{Labels: []string{l}, Milestone: milestone})
+	}
+	if len(labels) == 0 && milestone != "" {
+		filters = []forge.IssueFilter{{Milestone: milestone}}
+	}
+	seen := map[int]bool{}
+	var open []release.Blocker
+	for _, f := range filters {
+		all, err := a.Forge.Issues(ctx, repo, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range all {
+			if !seen[i.Number] {
+				open = append(open, release.Blocker{Number: i.Number, Title: i.Title, Link: i.HTMLURL})
+			}
+			seen[i.Number] = true
+		}
+	}
+	slices.SortFunc(open, func(x, y release.Blocker) int { return x.Number - y.Number })
+	return open, nil
+}
+
+// changes fills in what the changes since the last release say, where a gate
+// asks for it.
+func (a *App) changes(ctx context.Context, p cut.Plan, g config.Gates, f *release.Facts) error {
+	freeze := g.Freeze.Covers(p.Branch)
+	if g.Notes != "required" && !freeze {
+		return nil
+	}
+	merged, err := a.merged(ctx, p)
+	if g.Notes == "required" {
+		f.Notes = release.Look(merged, err)
+	}
+	if !freeze {
+		return nil
+	}
+	f.Freeze = &release.FreezeFacts{Label: g.Freeze.Label}
+	if err != nil {
+		f.Freeze.Failure = err.Error()
+	}
+	var ferr, uerr error
+	f.Freeze.From, ferr = g.Freeze.Begin()
+	f.Freeze.Until, uerr = g.Freeze.End()
+	for _, c := range merged {
+		if !c.MergedAt.Before(f.Freeze.From) {
+			f.Freeze.Merged = append(f.Freeze.Merged, c)
+		}
+	}
+	return errors.Join(ferr, uerr)
+}
+
+// Pull requests that are asked for at a time.
+const pullLookups = 8
+
+// merged lists the changes since the last release, newest first, with what
+// their descriptions say of release notes. Commits that no pull request made
+// have none to check.
+func (a *App) merged(ctx context.Context, p cut.Plan) ([]release.MergedChange, error) {
+	pulls := notes.Forge(a.Forge)
+	if a.alone != nil {
+		pulls = a.alone.forge.pulls
+	}
+	if pulls == nil {
+		return nil, errors.New("the forge knows no pull requests")
+	}
+	clone, err := a.clone(ctx, p.Repo)
 	if err != nil {
 		return nil, err
 	}
-	var gates []release.Gate
-	green, err := a.green(ctx, p, project)
+	span := p.Commit
+	if p.Previous != "" {
+		base, err := clone.MergeBase(ctx, "refs/tags/"+p.Previous, p.Commit)
+		if err != nil {
+			return nil, fmt.Errorf("finding where %s was: %w", p.Previous, err)
+		}
+		span = base + ".." + p.Commit
+	}
+	commits, err := clone.Log(ctx, span, git.LogOptions{FirstParent: true})
 	if err != nil {
-		green = release.UnknownGate("checks", err)
+		return nil, fmt.Errorf("reading the changes since %s: %w", p.Previous, err)
 	}
-	if green.Name != "" {
-		gates = append(gates, green)
+	found := make([]release.MergedChange, len(commits))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(pullLookups)
+	for i, c := range commits {
+		number, _ := notes.PullNumber(c.Message)
+		if number == 0 {
+			continue
+		}
+		g.Go(func() error {
+			pr, err := pulls.PullRequest(ctx, p.Repo, number)
+			if errors.Is(err, forge.ErrNotFound) || err == nil && !pr.Merged {
+				return nil // the history comes from another forge
+			}
+			if err != nil {
+				return fmt.Errorf("looking at #%d: %w", number, err)
+			}
+			found[i] = mergedChange(pr, c)
+			return nil
+		})
 	}
-	blockers, err := a.Forge.Issues(ctx, p.Repo, forge.IssueFilter{Labels: []string{merge.LabelBlocker}})
-	if err != nil {
-		return append(gates, release.UnknownGate("blockers", err)), nil
+	if err := g.Wait(); err != nil {
+		return nil, err
 	}
-	var open []release.Blocker
-	for _, i := range blockers {
-		open = append(open, release.Blocker{Number: i.Number, Title: i.Title, Link: i.HTMLURL})
-	}
-	return append(gates, release.BlockersGate(open)), nil
+	seen := map[int]bool{}
+	return slices.DeleteFunc(found, func(c release.MergedChange) bool {
+		again := c.Number == 0 || seen[c.Number]
+		seen[c.Number] = true
+		return again
+	}), nil
 }
 
-// green judges the newest results of the blocking jobs on the commit: as many
-// in a row as the configuration asks for. A repository without any job has
-// nothing to be judged by, which the zero gate says.
-func (a *App) green(ctx context.Context, p cut.Plan, project Project) (release.Gate, error) {
+func mergedChange(pr forge.PullRequest, c git.Commit) release.MergedChange {
+	m := release.MergedChange{Number: pr.Number, Title: pr.Title, Link: pr.HTMLURL, MergedAt: pr.MergedAt, Labels: pr.Labels}
+	if m.MergedAt.IsZero() {
+		m.MergedAt = c.Committer.Time
+	}
+	if v := notes.Check(pr.Body, pr.Labels); v.Outcome != notes.HasNote && v.Outcome != notes.NoneNeeded {
+		m.NoteMissing = v.Why
+	}
+	return m
+}
+
+// green finds the newest results of the blocking jobs on the commit: as many in
+// a row as the configuration asks for. A repository without any job has
+// nothing to be judged by: nil.
+func (a *App) green(ctx context.Context, p cut.Plan, project Project) (*release.Found[release.Check], error) {
 	names := project.Release.Gates.Green
 	if len(names) == 0 {
 		for _, j := range project.Jobs.Postsubmits[p.Repo.String()] {
@@ -52,20 +222,20 @@ func (a *App) green(ctx context.Context, p cut.Plan, project Project) (release.G
 		}
 	}
 	if len(names) == 0 {
-		return release.Gate{}, nil
+		return nil, nil
 	}
 	var checks []release.Check
 	for _, name := range names {
 		all, err := a.Runs.Executions(ctx, job.ExecutionFilter{Repo: p.Repo.String(), Job: name, SHA: p.Commit, Limit: 50})
 		if err != nil {
-			return release.Gate{}, fmt.Errorf("reading the results of %s: %w", name, err)
+			return nil, fmt.Errorf("reading the results of %s: %w", name, err)
 		}
 		all = slices.DeleteFunc(all, func(e job.Execution) bool { return e.State == job.Aborted })
 		for i := range max(1, project.Release.Gates.Runs) {
 			checks = append(checks, a.check(name, all, i))
 		}
 	}
-	return release.ChecksGate(p.Commit, checks), nil
+	return release.Look(checks, nil), nil
 }
 
 func (a *App) check(name string, all []job.Execution, nth int) release.Check {
@@ -82,6 +252,83 @@ func (a *App) check(name string, all []job.Execution, nth int) release.Check {
 		c.State = string(e.State)
 	}
 	return c
+}
+
+// boards reads the tabs of the dashboards that hold a release back.
+func (a *App) boards(ctx context.Context, p cut.Plan, project Project) *release.BoardFacts {
+	g := project.Release.Gates.Dashboards
+	facts := &release.BoardFacts{Names: g.Names, Runs: g.Runs}
+	for _, board := range g.Names {
+		for _, j := range onBoard(project, p, board) {
+			tab, err := a.tab(ctx, p, board, j, g.Runs)
+			if err != nil {
+				facts.Failure = err.Error()
+				return facts
+			}
+			facts.Tabs = append(facts.Tabs, tab)
+		}
+	}
+	return facts
+}
+
+// Annotations of jobs that TestGrid reads.
+const (
+	annotationBoards = "testgrid-dashboards"
+	annotationTab    = "testgrid-tab-name"
+)
+
+// onBoard lists the jobs that a dashboard shows and that speak of the branch.
+func onBoard(project Project, p cut.Plan, board string) []*job.Job {
+	var listed []string
+	for _, d := range project.Grid.Dashboards {
+		if d.Name == board {
+			listed = d.Jobs
+		}
+	}
+	var all []*job.Job
+	for _, j := range slices.Concat(project.Jobs.Postsubmits[p.Repo.String()], project.Jobs.Periodics, project.Jobs.Presubmits[p.Repo.String()]) {
+		named := slices.ContainsFunc(strings.Split(j.Annotations[annotationBoards], ","), func(n string) bool { return strings.TrimSpace(n) == board })
+		if (named || slices.Contains(listed, j.Name)) && (j.Type == job.Periodic || j.RunsOn(p.Branch)) {
+			all = append(all, j)
+		}
+	}
+	return all
+}
+
+// tab reads the newest results of a job that are over, of commits that the
+// release holds. A result that names no commit is of the job's own branch.
+func (a *App) tab(ctx context.Context, p cut.Plan, board string, j *job.Job, runs int) (release.Tab, error) {
+	t := release.Tab{Dashboard: board, Name: j.Annotations[annotationTab], Blocking: true, Status: "no result"}
+	if t.Name == "" {
+		t.Name = j.Name
+	}
+	g, err := a.Signal.Grid(ctx, p.Repo, j.Name)
+	if err != nil {
+		return t, fmt.Errorf("reading %s#%s: %w", board, t.Name, err)
+	}
+	clone, err := a.clone(ctx, p.Repo)
+	if err != nil {
+		return t, err
+	}
+	for _, c := range g.Columns {
+		if len(t.Runs) == runs {
+			break
+		}
+		if c.Finished.IsZero() || c.Result == "ABORTED" {
+			continue
+		}
+		if c.Commit != "" {
+			in, err := clone.IsAncestor(ctx, c.Commit, p.Commit)
+			if err != nil || !in {
+				continue // of another branch, or of a commit that is gone
+			}
+		}
+		t.Runs = append(t.Runs, release.TabRun{Build: c.Build, Green: c.Result == "SUCCESS", Commit: c.Commit, Link: a.url + "/" + path.Join("runs", c.Build), At: c.Finished})
+	}
+	if len(t.Runs) > 0 {
+		t.Status = string(grid.Summarize(g, grid.Options{}, a.o.Now()).Status)
+	}
+	return t, nil
 }
 
 func latest(a, b time.Time) time.Time {

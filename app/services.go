@@ -88,18 +88,22 @@ func (a *App) openServices(ctx context.Context) error {
 		return err
 	}
 	a.engine = &flow.Engine{Journal: journal{a.Store, a.publish}, Owner: owner, Now: a.o.Now, Boundary: a.o.Boundary}
-	a.Releases, err = cut.New(cut.Options{
+	o := cut.Options{
 		Forge: a.Forge, Pages: a.Forge, Pulls: a.Forge, Git: a.clones, Address: a.address, Auth: a.gitAuth(), Bucket: a.Bucket, Engine: a.engine,
 		SourceURL: func(repo forge.RepoName) string { return a.url + "/" + repo.String() },
 		Registry:  cut.Registry{Address: a.registryAddress, Keychain: botKeychain{a}},
 		Signer:    a.signer, Verifier: a.verifier, Builder: builder, Version: a.o.Version,
 		Tracker: a.Forge, Changes: a.Forge, Protections: a.Forge, Branching: a.branchPlan,
 		OpenBucket: OpenBucket, Exclusive: a.hold,
-		Project: a.releaseProject, Gates: a.gates, WorkDir: a.dir(workDir), BuildCache: builds,
+		Project: a.releaseProject, WorkDir: a.dir(workDir), BuildCache: builds,
 		DownloadURL: func(repo forge.RepoName, version string) string {
 			return fmt.Sprintf("%s/%s/releases/download/%s", a.url, repo, version)
 		},
-	})
+	}
+	if err := a.speak(&o); err != nil {
+		return err
+	}
+	a.Releases, err = cut.New(o)
 	return err
 }
 

@@ -300,6 +300,9 @@ func (a *App) openAloneReleases(ctx context.Context) error {
 	} else if at, ok := parseSite(s.address); ok {
 		o.SourceURL = func(repo forge.RepoName) string { return at.web + "/" + repo.String() }
 	}
+	if err := a.speak(&o); err != nil {
+		return err
+	}
 	a.Releases, err = cut.New(o)
 	return err
 }

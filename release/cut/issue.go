@@ -206,3 +206,24 @@ func inert(sentence string) string {
 	}
 	return "`" + string(words) + "`"
 }
+
+// Bulletin returns the channel that is to show a run, and what the run is in a
+// few words; an empty channel if there is none, or none is known yet.
+func (s *Service) Bulletin(ctx context.Context, id string) (channel, title string, err error) {
+	run, err := s.Engine.Journal.Run(ctx, id)
+	if err != nil {
+		return "", "", fmt.Errorf("looking at run %s: %w", id, err)
+	}
+	var p Plan
+	known := false
+	switch run.Flow {
+	case s.stage.def.Name():
+		p, known, err = s.StagePlan(ctx, id)
+	case s.cut.def.Name():
+		p, known, err = s.CutPlan(ctx, id)
+	}
+	if err != nil || !known {
+		return "", "", err
+	}
+	return p.Project.Chat, fmt.Sprintf("%s %s %s", run.Flow, p.Repo, p.Version()), nil
+}
