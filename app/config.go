@@ -303,7 +303,7 @@ func numbering(ctx context.Context, clone *git.Repository, r config.Release) (re
 	p := release.DefaultPolicy()
 	p.Prefix, p.BranchPattern = r.TagPrefix, r.BranchPattern
 	p.First.Prefix = r.TagPrefix
-	p.NoNextAlpha = true
+	p.NoNextAlpha, p.NextCandidate = !r.Versions.NextAlpha, r.Versions.NextCandidate
 	refs, err := clone.Refs(ctx, "refs/heads", "refs/tags")
 	if err != nil {
 		return p, fmt.Errorf("reading branches and tags: %w", err)

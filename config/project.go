@@ -101,6 +101,7 @@ type Go struct {
 type Release struct {
 	TagPrefix     string       `json:"tag_prefix" doc:"What stands before the version in a tag."`
 	BranchPattern string       `json:"branch_pattern" placeholder:"major,minor" doc:"Name of the branch that a minor version's releases are cut from."`
+	Versions      Versions     `json:"versions" doc:"Which versions are tagged together."`
 	Changelog     string       `json:"changelog" placeholder:"major,minor" doc:"File that collects the notes of a minor version's releases."`
 	Branches      Branches     `json:"branches" doc:"How a release branch is forked from the default branch."`
 	Gates         Gates        `json:"gates" doc:"What must hold before a release is cut."`
