@@ -33,6 +33,16 @@ type Fixture struct {
 	// Redeliver asks the forge to send a delivery of a hook again. Nil means
 	// that it cannot.
 	Redeliver func(ctx context.Context, repo forge.RepoName, hook int64, delivery string) error
+
+	// Pushed, if the forge learns of a push later than git does, waits until it
+	// knows the first one to a repository.
+	Pushed func(t *testing.T, repo forge.RepoName)
+
+	// Lacks maps the names of tests that the forge cannot pass to the reason.
+	Lacks map[string]string
+	// NoAssetDetails says that the forge tells neither digest nor content type
+	// of an asset.
+	NoAssetDetails bool
 }
 
 // Account is one account on the forge under test.

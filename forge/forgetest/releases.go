@@ -150,9 +150,11 @@ func assetUploaded(t *test) {
 		a := t.upload(r, name, content)
 		equal(t, "name", a.Name, name)
 		equal(t, "size", a.Size, int64(len(content)))
-		equal(t, "digest", a.Digest, sum)
 		equal(t, "state", a.State, "uploaded")
-		equal(t, "content type", a.ContentType, "text/plain")
+		if !t.NoAssetDetails {
+			equal(t, "digest", a.Digest, sum)
+			equal(t, "content type", a.ContentType, "text/plain")
+		}
 		equal(t, "content", string(t.download(a.ID)), content)
 	}
 	_, err = t.Ann.Client.UploadAsset(t.ctx, t.repo, 4711, "x", "text/plain", 1, strings.NewReader("x"))
@@ -217,7 +219,9 @@ func largeAsset(t *test) {
 	content := bytes.Repeat([]byte("seaworthy "), 2<<20)
 	a, err := t.Ann.Client.UploadAsset(t.ctx, t.repo, r.ID, "large.bin", "application/octet-stream", int64(len(content)), bytes.NewReader(content))
 	t.need(err)
-	equal(t, "digest", a.Digest, fmt.Sprintf("sha256:%x", sha256.Sum256(content)))
+	if !t.NoAssetDetails {
+		equal(t, "digest", a.Digest, fmt.Sprintf("sha256:%x", sha256.Sum256(content)))
+	}
 	if got := t.download(a.ID); !bytes.Equal(got, content) {
 		t.Errorf("%d bytes came back of %d", len(got), len(content))
 	}

@@ -69,6 +69,7 @@ func defaultBranch(t *test) {
 	w.write("README", "trunk\n")
 	w.commit("Begin")
 	w.git("push", "--quiet", "origin", "HEAD:refs/heads/trunk")
+	t.known()
 	r, err := t.Admin.Client.Repo(t.ctx, n.RepoName)
 	t.need(err)
 	equal(t, "default branch", r.DefaultBranch, "trunk")

@@ -22,11 +22,22 @@ type test struct {
 	repo forge.RepoName
 }
 
+// Part is a part of what a forge does.
+type Part string
+
+// Parts that can be checked by themselves.
+const (
+	PartRepositories Part = "repositories"
+	PartBranches     Part = "branches"
+	PartIssues       Part = "issues"
+	PartStatuses     Part = "statuses"
+	PartReleases     Part = "releases"
+)
+
 // Run checks a forge. newForge is called once; the tests share what it returns
 // and run in parallel, each in a repository of its own.
 func Run(t *testing.T, newForge func(t *testing.T) Fixture) {
 	t.Helper()
-	f := newForge(t)
 	cases := map[string]func(*test){}
 	for _, group := range []map[string]func(*test){
 		repositoryTests, branchTests, contentTests, pullTests, mergeTests, reviewTests,
@@ -34,8 +45,38 @@ func Run(t *testing.T, newForge func(t *testing.T) Fixture) {
 	} {
 		maps.Copy(cases, group)
 	}
+	run(t, newForge(t), cases)
+}
+
+// RunParts checks some parts of a forge whose adapter has no others: the calls
+// of the rest are not made, but those that Fixture.Lacks must name.
+func RunParts(t *testing.T, newForge func(t *testing.T) Fixture, parts ...Part) {
+	t.Helper()
+	groups := map[Part]map[string]func(*test){PartRepositories: repositoryTests, PartBranches: branchTests, PartIssues: issueTests,
+		PartStatuses: statusTests, PartReleases: releaseTests}
+	cases := map[string]func(*test){}
+	for _, p := range parts {
+		group, known := groups[p]
+		if !known {
+			t.Fatalf("there is no part %q", p)
+		}
+		maps.Copy(cases, group)
+	}
+	run(t, newForge(t), cases)
+}
+
+func run(t *testing.T, f Fixture, cases map[string]func(*test)) {
+	t.Helper()
+	for name := range f.Lacks {
+		if cases[name] == nil {
+			t.Errorf("the forge is said to lack %q, which is no test", name)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		t.Run(name, func(t *testing.T) {
+			if why, lacks := f.Lacks[name]; lacks {
+				t.Skip("skipped: " + why)
+			}
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()

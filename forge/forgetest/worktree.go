@@ -42,7 +42,16 @@ func (t *test) seeded(who Account) *worktree {
 	w.write("README", "a sample\n")
 	w.commit("Begin")
 	w.git("push", "--quiet", "origin", "main")
+	t.known()
 	return w
+}
+
+// known waits until the forge knows of the first push.
+func (t *test) known() {
+	t.Helper()
+	if t.Pushed != nil {
+		t.Pushed(t.T, t.repo)
+	}
 }
 
 // run runs git, and returns what it printed.

@@ -105,7 +105,7 @@ func refused(r *http.Response, said, attempted string) error {
 		return fmt.Errorf("%s: %w", attempted, &forge.RateLimitError{Until: retryAt(r), Cause: fmt.Errorf("the forge answered %d", status)})
 	case status == http.StatusForbidden:
 		kind, hint = forge.ErrForbidden, "; the token's account needs more rights here"
-	case status == http.StatusNotFound, status == http.StatusGone:
+	case status == http.StatusNotFound, status == http.StatusGone, status == http.StatusUnprocessableEntity && strings.Contains(words, "does not exist"):
 		kind = forge.ErrNotFound
 	case status == http.StatusConflict, strings.Contains(words, "already exist"):
 		kind = forge.ErrExists

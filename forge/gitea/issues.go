@@ -2,6 +2,7 @@ package gitea
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,6 +38,9 @@ func (c *Client) Issues(ctx context.Context, repo forge.RepoName, f forge.IssueF
 	}
 	o := gitea.ListIssueOption{State: gitea.StateType(f.State), Labels: f.Labels, Type: ""}
 	if f.Milestone != "" {
+		if _, err := c.milestoneID(ctx, repo, f.Milestone); err != nil {
+			return nil, fmt.Errorf("list issues of %s: %w", repo, err)
+		}
 		o.Milestones = []string{f.Milestone}
 	}
 	all, answer, err := collect(func(i *gitea.Issue) forge.Issue { return issue(repo, i) }, func(page gitea.ListOptions) ([]*gitea.Issue, *gitea.Response, error) {
@@ -53,8 +57,8 @@ func (c *Client) Issues(ctx context.Context, repo forge.RepoName, f forge.IssueF
 	}), nil
 }
 
-// CreateIssue opens an issue. ErrNotFound for a label or milestone that the
-// repository does not have.
+// CreateIssue opens an issue. A label that the repository does not have is added;
+// ErrNotFound for a milestone that it does not have.
 func (c *Client) CreateIssue(ctx context.Context, repo forge.RepoName, n forge.NewIssue) (forge.Issue, error) {
 	api, err := c.api(ctx)
 	if err != nil {
@@ -102,12 +106,43 @@ func (c *Client) EditIssue(ctx context.Context, repo forge.RepoName, number int,
 	return c.do(ctx, http.MethodPatch, at(repo, fmt.Sprintf("issues/%d", number)), body, nil, "edit issue #%d of %s", number, repo)
 }
 
+// AddAssignees makes accounts responsible for an issue.
+func (c *Client) AddAssignees(ctx context.Context, repo forge.RepoName, number int, logins []string) error {
+	return c.assign(ctx, repo, number, func(have []string) []string {
+		for _, l := range logins {
+			if !slices.ContainsFunc(have, func(h string) bool { return strings.EqualFold(h, l) }) {
+				have = append(have, l)
+			}
+		}
+		return have
+	})
+}
+
+// RemoveAssignees relieves accounts of an issue.
+func (c *Client) RemoveAssignees(ctx context.Context, repo forge.RepoName, number int, logins []string) error {
+	return c.assign(ctx, repo, number, func(have []string) []string {
+		return slices.DeleteFunc(have, func(h string) bool {
+			return slices.ContainsFunc(logins, func(l string) bool { return strings.EqualFold(h, l) })
+		})
+	})
+}
+
+// assign replaces the assignees of an issue: the forge knows no smaller step.
+func (c *Client) assign(ctx context.Context, repo forge.RepoName, number int, change func([]string) []string) error {
+	i, err := c.Issue(ctx, repo, number)
+	if err != nil {
+		return err
+	}
+	body := map[string]any{"assignees": append([]string{}, change(i.Assignees)...)}
+	return c.do(ctx, http.MethodPatch, at(repo, fmt.Sprintf("issues/%d", number)), body, nil, "change who is responsible for #%d of %s", number, repo)
+}
+
 // Comments returns the comments of an issue or pull request, oldest first.
 func (c *Client) Comments(ctx context.Context, repo forge.RepoName, number int) ([]forge.Comment, error) {
 	// The forge gives all of one issue at once, whatever page is asked for.
 	var all []*gitea.Comment
 	if err := c.do(ctx, http.MethodGet, at(repo, fmt.Sprintf("issues/%d/comments", number)), nil, &all, "list comments of #%d in %s", number, repo); err != nil {
-		return nil, err
+		return nil, c.orAbsent(ctx, repo, number, err)
 	}
 	var out []forge.Comment
 	for _, one := range all {
@@ -124,9 +159,21 @@ func (c *Client) CreateComment(ctx context.Context, repo forge.RepoName, number 
 	}
 	made, answer, err := api.CreateIssueComment(repo.Owner, repo.Name, int64(number), gitea.CreateIssueCommentOption{Body: body})
 	if err != nil {
-		return forge.Comment{}, fail(answer, err, "comment on #%d in %s", number, repo)
+		return forge.Comment{}, c.orAbsent(ctx, repo, number, fail(answer, err, "comment on #%d in %s", number, repo))
 	}
 	return comment(made), nil
+}
+
+// orAbsent says that an issue is not there where Gitea, asked for its comments,
+// says that it has failed itself.
+func (c *Client) orAbsent(ctx context.Context, repo forge.RepoName, number int, err error) error {
+	if !errors.Is(err, forge.ErrUnavailable) {
+		return err
+	}
+	if _, absent := c.Issue(ctx, repo, number); errors.Is(absent, forge.ErrNotFound) {
+		return absent
+	}
+	return err
 }
 
 // EditComment replaces the text of a comment.
@@ -181,7 +228,11 @@ func (c *Client) Labels(ctx context.Context, repo forge.RepoName) ([]forge.Label
 	return out, nil
 }
 
-// labelIDs are what Gitea calls labels by.
+// newLabel is the colour of a label that nobody has described.
+const newLabel = "ededed"
+
+// labelIDs are what Gitea calls labels by. What the repository does not have is
+// added, as other forges do by themselves.
 func (c *Client) labelIDs(ctx context.Context, repo forge.RepoName, names []string) ([]int64, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -190,13 +241,22 @@ func (c *Client) labelIDs(ctx context.Context, repo forge.RepoName, names []stri
 	if err != nil {
 		return nil, err
 	}
+	api, err := c.api(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var ids []int64
 	for _, name := range names {
 		i := slices.IndexFunc(all, func(l *gitea.Label) bool { return strings.EqualFold(l.Name, name) })
-		if i < 0 {
-			return nil, fmt.Errorf("label %q of %s: %w", name, repo, forge.ErrNotFound)
+		if i >= 0 {
+			ids = append(ids, all[i].ID)
+			continue
 		}
-		ids = append(ids, all[i].ID)
+		made, answer, err := api.CreateLabel(repo.Owner, repo.Name, gitea.CreateLabelOption{Name: name, Color: "#" + newLabel})
+		if err != nil {
+			return nil, fail(answer, err, "create label %s in %s", name, repo)
+		}
+		ids = append(ids, made.ID)
 	}
 	return ids, nil
 }
@@ -221,7 +281,7 @@ func (c *Client) CreateLabel(ctx context.Context, repo forge.RepoName, l forge.L
 	return nil
 }
 
-// AddLabels puts labels of the repository onto an issue or pull request.
+// AddLabels puts labels onto an issue or pull request, new ones too.
 func (c *Client) AddLabels(ctx context.Context, repo forge.RepoName, number int, labels ...string) error {
 	ids, err := c.labelIDs(ctx, repo, labels)
 	if err != nil {
@@ -237,15 +297,15 @@ func (c *Client) AddLabels(ctx context.Context, repo forge.RepoName, number int,
 	return nil
 }
 
-// RemoveLabel takes a label off an issue or pull request; ErrNotFound if it has
-// none of that name.
+// RemoveLabel takes a label off an issue or pull request. One that is not on it is
+// no error.
 func (c *Client) RemoveLabel(ctx context.Context, repo forge.RepoName, number int, label string) error {
 	i, err := c.Issue(ctx, repo, number)
 	if err != nil {
 		return err
 	}
 	if !i.HasLabel(label) {
-		return fmt.Errorf("remove label %s of #%d in %s: %w", label, number, repo, forge.ErrNotFound)
+		return nil
 	}
 	ids, err := c.labelIDs(ctx, repo, []string{label})
 	if err != nil {
@@ -319,16 +379,20 @@ func (c *Client) CreateMilestone(ctx context.Context, repo forge.RepoName, m for
 	return milestone(made), nil
 }
 
-// EditMilestone sets a milestone, found by its number, to what is given.
+// EditMilestone changes a milestone, found by its number; what is empty stays.
 func (c *Client) EditMilestone(ctx context.Context, repo forge.RepoName, m forge.Milestone) error {
 	api, err := c.api(ctx)
 	if err != nil {
 		return err
 	}
-	state := gitea.StateType(m.State)
-	if _, answer, err := api.EditMilestone(repo.Owner, repo.Name, int64(m.Number), gitea.EditMilestoneOption{
-		Title: m.Title, Description: &m.Description, State: &state, Deadline: deadline(m.DueOn),
-	}); err != nil {
+	o := gitea.EditMilestoneOption{Title: m.Title, Deadline: deadline(m.DueOn)}
+	if m.Description != "" {
+		o.Description = &m.Description
+	}
+	if state := gitea.StateType(m.State); state != "" {
+		o.State = &state
+	}
+	if _, answer, err := api.EditMilestone(repo.Owner, repo.Name, int64(m.Number), o); err != nil {
 		return fail(answer, err, "edit milestone %d of %s", m.Number, repo)
 	}
 	return nil

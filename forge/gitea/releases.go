@@ -113,7 +113,7 @@ func (c *Client) Releases(ctx context.Context, repo forge.RepoName) ([]forge.Rel
 // Release returns the published release of a tag. A draft is ErrNotFound.
 func (c *Client) Release(ctx context.Context, repo forge.RepoName, tag string) (forge.Release, error) {
 	var r gitea.Release
-	if err := c.do(ctx, http.MethodGet, at(repo, "releases/tags", tag), nil, &r, "look up release %s of %s", tag, repo); err != nil {
+	if err := c.do(ctx, http.MethodGet, at(repo, "releases/tags")+"/"+url.PathEscape(tag), nil, &r, "look up release %s of %s", tag, repo); err != nil {
 		return forge.Release{}, err
 	}
 	if r.IsDraft {

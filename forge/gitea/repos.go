@@ -2,8 +2,13 @@ package gitea
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"code.gitea.io/sdk/gitea"
 
@@ -60,7 +65,8 @@ func (c *Client) CreateRepo(ctx context.Context, n forge.NewRepo) (forge.Repo, e
 	return repository(r), nil
 }
 
-// Collaborators returns everybody who was given access to the repository.
+// Collaborators returns the owner and everybody who was given access to the
+// repository.
 func (c *Client) Collaborators(ctx context.Context, repo forge.RepoName) ([]forge.User, error) {
 	api, err := c.api(ctx)
 	if err != nil {
@@ -73,7 +79,11 @@ func (c *Client) Collaborators(ctx context.Context, repo forge.RepoName) ([]forg
 	if err != nil {
 		return nil, fail(answer, err, "list collaborators of %s", repo)
 	}
-	return all, nil
+	r, err := c.Repo(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	return append([]forge.User{{Login: r.Owner}}, all...), nil
 }
 
 // AddCollaborator gives an account a permission: pull, push or admin, as GitHub
@@ -144,6 +154,31 @@ func (c *Client) DeleteBranch(ctx context.Context, repo forge.RepoName, name str
 	return c.do(ctx, http.MethodDelete, at(repo, "branches", name), nil, nil, "delete branch %s of %s", name, repo)
 }
 
+// fileLimit bounds a file that is read whole, in bytes.
+const fileLimit = 64 << 20
+
+// File returns a file's content at a branch, tag or commit; an empty ref is the
+// default branch.
+func (c *Client) File(ctx context.Context, repo forge.RepoName, path, ref string) ([]byte, error) {
+	attempted := fmt.Sprintf("read %s of %s at %s", path, repo, ref)
+	address := c.url + "/api/v1/" + at(repo, "raw", path)
+	if ref != "" {
+		address += "?ref=" + url.QueryEscape(ref)
+	}
+	resp, err := c.send(ctx, http.MethodGet, address, "", 0, nil, attempted)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(resp.Body, fileLimit+1))
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", attempted, err)
+	}
+	if len(text) > fileLimit {
+		return nil, fmt.Errorf("%s: %w: it is larger than %d MiB", attempted, forge.ErrInvalid, fileLimit>>20)
+	}
+	return text, nil
+}
+
 func status(s *gitea.Status) forge.Status {
 	state := forge.StatusState(s.State)
 	switch s.State {
@@ -172,8 +207,21 @@ func (c *Client) Statuses(ctx context.Context, repo forge.RepoName, sha string) 
 	return newest(all), nil
 }
 
-// SetStatus sets the state of one context on a commit.
+// maxDescription is how long a status's description may be, in characters, on
+// every forge.
+const maxDescription = 140
+
+// SetStatus sets the state of one context on a commit. ErrInvalid for an unknown
+// state or a description of more than 140 characters.
 func (c *Client) SetStatus(ctx context.Context, repo forge.RepoName, sha string, s forge.Status) error {
+	switch s.State {
+	case forge.StatusPending, forge.StatusSuccess, forge.StatusFailure, forge.StatusError:
+	default:
+		return fmt.Errorf("set status %s of commit %s in %s: %w: %q is no state", s.Context, sha, repo, forge.ErrInvalid, s.State)
+	}
+	if n := utf8.RuneCountInString(s.Description); n > maxDescription {
+		return fmt.Errorf("set status %s of commit %s in %s: %w: the description has %d characters, at most %d", s.Context, sha, repo, forge.ErrInvalid, n, maxDescription)
+	}
 	api, err := c.api(ctx)
 	if err != nil {
 		return err
