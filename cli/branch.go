@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"seaworthy/app"
@@ -10,17 +12,21 @@ import (
 
 func newBranch(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "branch", Short: "Release branches"}
-	c.AddCommand(newBranchCreate(s))
-	return standing(s, c)
+	c.AddCommand(newBranchCreate(s), newBranchFF(s))
+	return c
 }
 
 func newBranchCreate(s Streams) *cobra.Command {
 	var f change
+	var out outputFlag
 	var commit string
 	var real bool
 	c := &cobra.Command{
 		Use:   "create BRANCH",
-		Short: "Create a release branch (a rehearsal unless --nomock)",
+		Short: "Create a release branch with all it needs (a rehearsal unless --nomock)",
+		Long: `Creates a release branch as release.branches in seaworthy.yaml says: the branch with copies of the default branch's
+jobs, its protection, its milestone and the next one, and a pull request that tells the default branch of jobs,
+dashboards, milestones and labels, and of its next version. The plan is printed before anything is done.`,
 		Example: `  seaworthy branch create release-1.2
   seaworthy branch create release-1.2 --commit 0123abc --nomock`,
 		Args: cobra.ExactArgs(1),
@@ -34,6 +40,16 @@ func newBranchCreate(s Streams) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if err := drive(cmd.Context(), s, a, r.ID, flow.DriveOptions{Until: cut.BranchPlanned}); err != nil {
+					return err
+				}
+				plan, known, err := a.Releases.BranchPlan(cmd.Context(), r.ID)
+				if err != nil || !known {
+					return err
+				}
+				if err := out.print(s.Out, plan, func(w io.Writer) error { _, err := io.WriteString(w, plan.String()); return err }); err != nil {
+					return err
+				}
 				if err := drive(cmd.Context(), s, a, r.ID, flow.DriveOptions{}); err != nil {
 					return err
 				}
@@ -42,6 +58,7 @@ func newBranchCreate(s Streams) *cobra.Command {
 		},
 	}
 	f.add(c)
+	out.add(c)
 	c.Flags().StringVar(&commit, "commit", "", "`commit` to begin at (the default branch's tip if empty)")
 	c.Flags().BoolVar(&real, "nomock", false, "do it for real")
 	return c
