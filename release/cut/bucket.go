@@ -77,9 +77,12 @@ func (s *Service) put(ctx context.Context, key string, content []byte) error {
 	return nil
 }
 
-// piece is how much of a file is read at once: enough for a second processor to
-// be worth waking.
-const piece = 1 << 20
+// A file is copied in pieces that fit a processor's cache, and so many of them may
+// wait to be digested.
+const (
+	piece  = 256 << 10
+	pieces = 8
+)
 
 // putFile uploads a file, and digests it on the way: bytes that are not a's never
 // become an object. The cut reads every object of the stage back before it
@@ -128,27 +131,44 @@ func lastWords(err error) error {
 }
 
 // copyDigested copies r to w and returns the SHA-256, in hex, of what was copied.
-// A piece is digested while it is written.
+// Copying and digesting go on side by side, and take as long as the slower one.
 func copyDigested(w io.Writer, r io.Reader) (string, error) {
-	sum, buf := sha256.New(), make([]byte, piece)
-	for {
-		n, err := io.ReadFull(r, buf)
-		if n > 0 {
-			var digested sync.WaitGroup
-			digested.Go(func() { sum.Write(buf[:n]) })
-			_, werr := w.Write(buf[:n])
-			digested.Wait()
-			if werr != nil {
-				return "", werr
-			}
+	sum, free, full := sha256.New(), make(chan []byte, pieces), make(chan []byte, pieces)
+	for range pieces {
+		free <- make([]byte, piece)
+	}
+	var digesting sync.WaitGroup
+	digesting.Go(func() {
+		for b := range full {
+			sum.Write(b)
+			free <- b[:piece]
 		}
+	})
+	err := copyPieces(w, r, free, full)
+	close(full)
+	digesting.Wait()
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// copyPieces copies r to w by way of the free pieces, and hands each on.
+func copyPieces(w io.Writer, r io.Reader, free <-chan []byte, full chan<- []byte) error {
+	for b := range free {
+		n, err := io.ReadFull(r, b)
+		if _, werr := w.Write(b[:n]); werr != nil {
+			return werr
+		}
+		full <- b[:n]
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return hex.EncodeToString(sum.Sum(nil)), nil
+			return nil
 		}
 		if err != nil {
-			return "", err
+			return err
 		}
 	}
+	return nil // not reached: free is never closed
 }
 
 // mustHold verifies what was just written.
