@@ -17,6 +17,7 @@ import (
 type nextFlags struct {
 	stageFlags
 	versionsOnly bool
+	commits      int
 	// The version to go on from, and the rules, where no repository is asked.
 	from         string
 	createBranch bool
@@ -54,6 +55,7 @@ version tagged last, or a build since then, and numbers as Kubernetes does; --po
 	f.add(c)
 	out.add(c)
 	c.Flags().BoolVar(&f.versionsOnly, "versions-only", false, "print the versions and judge nothing")
+	c.Flags().IntVar(&f.commits, "commits", 50, "list at most so `many` commits; 0 lists all")
 	c.Flags().StringVar(&f.from, "from", "", "`version` to go on from, or a build since then; no repository is asked")
 	c.Flags().BoolVar(&f.createBranch, "create-branch", false, "the branch does not exist yet (with --from)")
 	c.Flags().StringSliceVar(&f.rules, "policy", nil, "`rules` of the project (with --from): next-candidate, no-next-alpha, trunk, patch")
@@ -95,18 +97,18 @@ func (f *nextFlags) print(cmd *cobra.Command, s Streams, out outputFlag) error {
 		if err != nil {
 			return err
 		}
-		p, err := a.Releases.Plan(cmd.Context(), r)
+		if f.versionsOnly {
+			p, err := a.Releases.Plan(cmd.Context(), r)
+			if err != nil {
+				return refuse(s, out, err)
+			}
+			return printVersions(s, out, p)
+		}
+		p, err := a.Releases.Preview(cmd.Context(), r, f.commits)
 		if err != nil {
 			return refuse(s, out, err)
 		}
-		if f.versionsOnly {
-			return printVersions(s, out, p)
-		}
-		v, err := a.Releases.Verdict(cmd.Context(), p)
-		if err != nil {
-			return err
-		}
-		return printPlan(s, out, p, v)
+		return printPlan(s, out, p)
 	})
 }
 
@@ -161,34 +163,96 @@ func refusal(err error) error {
 	return err
 }
 
-func printPlan(s Streams, out outputFlag, p cut.Plan, v release.Verdict) error {
-	versions := versionsOf(p)
-	shown := struct {
-		Versions     []string        `json:"versions"`
-		CreateBranch bool            `json:"create_branch"`
-		Branch       string          `json:"branch"`
-		Commit       string          `json:"commit"`
-		Previous     string          `json:"previous,omitempty"`
-		BuildVersion string          `json:"build_version"`
-		Verdict      release.Verdict `json:"verdict"`
-	}{versions, p.CreateBranch, p.Branch, p.Commit, p.Previous, p.BuildVersion, v}
+// shownPlan is a planned release as -o json prints it.
+type shownPlan struct {
+	Versions     []string            `json:"versions"`
+	CreateBranch bool                `json:"create_branch"`
+	Branch       string              `json:"branch"`
+	Commit       string              `json:"commit"`
+	Previous     string              `json:"previous,omitempty"`
+	BuildVersion string              `json:"build_version"`
+	Platforms    []string            `json:"platforms"`
+	CommitCount  int                 `json:"commit_count"`
+	Commits      []cut.PlannedCommit `json:"commits"`
+	Artifacts    []string            `json:"artifacts"`
+	Images       []string            `json:"images"`
+	Markers      []cut.MarkerChange  `json:"markers"`
+	Missing      []string            `json:"missing"`
+	Verdict      release.Verdict     `json:"verdict"`
+}
+
+func printPlan(s Streams, out outputFlag, p cut.Preview) error {
+	platforms := []string{}
+	for _, pl := range p.Project.Build.Platforms {
+		platforms = append(platforms, pl.String())
+	}
+	versions := versionsOf(p.Plan)
+	shown := shownPlan{versions, p.CreateBranch, p.Branch, p.Commit, p.Previous, p.BuildVersion, platforms, p.CommitCount,
+		p.Commits, p.Artifacts, nonNil(p.Images), p.Markers, p.Missing, p.Verdict}
 	err := out.print(s.Out, shown, func(w io.Writer) error {
 		since := "the first release"
 		if p.Previous != "" {
 			since = "after " + p.Previous
 		}
 		fmt.Fprintf(w, "%s from %s at %s, %s\n", strings.Join(versions, " and "), p.Branch, p.Commit[:min(12, len(p.Commit))], since)
-		var platforms []string
-		for _, pl := range p.Project.Build.Platforms {
-			platforms = append(platforms, pl.String())
+		fmt.Fprintf(w, "builds %s for %s\n", p.Project.Name, strings.Join(platforms, ", "))
+		if p.CreateBranch {
+			fmt.Fprintf(w, "creates %s\n", p.Branch)
 		}
-		fmt.Fprintf(w, "builds %s for %s\n\n", p.Project.Name, strings.Join(platforms, ", "))
-		return printVerdict(w, v)
+		if err := printBrings(w, p); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+		if err := printVerdict(w, p.Verdict); err != nil {
+			return err
+		}
+		for i, missing := range p.Missing {
+			if i == 0 {
+				fmt.Fprint(w, "\nMissing:\n")
+			}
+			fmt.Fprintf(w, "  %s\n", oneLine(missing))
+		}
+		return nil
 	})
-	if err == nil && !v.Go {
+	if err == nil && !p.Verdict.Go {
 		err = verdictError{strings.Join(versions, " and ") + " may not go yet."}
 	}
 	return err
+}
+
+// printBrings lists what a release brings: commits, files, images, markers.
+func printBrings(w io.Writer, p cut.Preview) error {
+	fmt.Fprintf(w, "publishes %s\n", strings.Join(p.Artifacts, ", "))
+	if len(p.Images) > 0 {
+		fmt.Fprintf(w, "publishes the images %s\n", strings.Join(p.Images, ", "))
+	}
+	for _, m := range p.Markers {
+		from := m.From
+		if from == "" {
+			from = "nothing"
+		}
+		fmt.Fprintf(w, "raises %s.txt from %s to %s\n", m.Name, from, m.To)
+	}
+	fmt.Fprintf(w, "brings %d commits\n", p.CommitCount)
+	var rows [][]string
+	for _, c := range p.Commits {
+		pull := ""
+		if c.Pull > 0 {
+			pull = fmt.Sprintf("#%d", c.Pull)
+		}
+		rows = append(rows, []string{c.SHA[:min(12, len(c.SHA))], pull, c.Author, c.Subject})
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	if err := table(w, "", []string{"commit", "pull request", "author", "subject"}, rows); err != nil {
+		return err
+	}
+	if left := p.CommitCount - len(rows); left > 0 {
+		fmt.Fprintf(w, "and %d more; --commits 0 lists all\n", left)
+	}
+	return nil
 }
 
 func printVerdict(w io.Writer, v release.Verdict) error {
