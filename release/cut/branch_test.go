@@ -60,8 +60,9 @@ func TestCreateBranchDoesTheWholeList(t *testing.T) {
 		t.Errorf("the plan: %+v, %v, %v", plan, known, err)
 	}
 
-	// Once more, by another run: everything is there.
-	again := createBranch(t, s, cut.BranchRequest{Branch: "release-0.1", Commit: main})
+	// Once more, by another run, when main has gone on: everything is there.
+	commitOn(t, p.dir, "main", "later", "x\n")
+	again := createBranch(t, s, cut.BranchRequest{Branch: "release-0.1"})
 	drive(t, s, again.ID, flow.Succeeded)
 	later := d.state(t)
 	slices.Sort(later.Log[:3])

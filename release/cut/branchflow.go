@@ -99,6 +99,37 @@ func (s *Service) planBranch(ctx context.Context, p branchPoint) (branching, err
 	return b, nil
 }
 
+// branchStart pins the commit that a branch begins at. A branch that is there
+// begins where it parts from the default branch, so that what it lacks can be
+// made up for.
+func (s *Service) branchStart(ctx context.Context, r BranchRequest) (branchPoint, error) {
+	if r.Branch == "" {
+		return branchPoint{}, flow.Permanent(errors.New("say which branch to create"))
+	}
+	t, err := s.locate(ctx, r.Repo)
+	if err != nil {
+		return branchPoint{}, err
+	}
+	if r.Branch == t.DefaultBranch {
+		return branchPoint{}, flow.Permanent(fmt.Errorf("%s is the default branch", r.Branch))
+	}
+	t.Branch, t.Commit = t.DefaultBranch, r.Commit
+	if r.Commit == "" {
+		mirror, tip, err := s.tipOf(ctx, t.CloneURL, r.Branch)
+		if err != nil {
+			return branchPoint{}, err
+		}
+		if tip != "" {
+			t.Commit, err = mirror.MergeBase(ctx, "refs/heads/"+t.DefaultBranch, tip)
+		}
+		if err != nil {
+			return branchPoint{}, flow.Permanent(fmt.Errorf("%s is there and has nothing in common with %s: look who made it: %w", r.Branch, t.DefaultBranch, err))
+		}
+	}
+	src, err := s.findSource(ctx, t)
+	return branchPoint{r.Repo, r.Branch, src.Commit}, err
+}
+
 // forkPlan is the plan by the project's rules.
 func (s *Service) forkPlan(ctx context.Context, p branchPoint, t target, project Project) (release.BranchPlan, error) {
 	series, err := release.SeriesOf(project.Policy, p.Branch, t.DefaultBranch)

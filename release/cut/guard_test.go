@@ -399,7 +399,8 @@ func TestCreateBranch(t *testing.T) {
 		{cut.BranchRequest{Branch: "release-0.1", Commit: older, Mock: true}, flow.Succeeded, "a rehearsal creates no branch"},
 		{cut.BranchRequest{Branch: "release-0.1", Commit: older}, flow.Succeeded, "release-0.1 at " + older[:12]},
 		{cut.BranchRequest{Branch: "release-0.1", Commit: older}, flow.Succeeded, "was done already"},
-		{cut.BranchRequest{Branch: "release-0.1"}, flow.Failed, "does not hold commit"},
+		{cut.BranchRequest{Branch: "release-0.1"}, flow.Succeeded, "was done already"},
+		{cut.BranchRequest{Branch: "release-0.1", Commit: "main"}, flow.Failed, "does not hold commit"},
 		{cut.BranchRequest{Branch: "main"}, flow.Failed, "is the default branch"},
 		{cut.BranchRequest{}, flow.Failed, "say which branch"},
 	} {

@@ -140,20 +140,3 @@ func (s *Service) makeBranch(ctx context.Context, b branchPoint) (string, error)
 	flow.Progress(ctx, "%s at %s", b.Branch, short(b.Commit))
 	return b.Branch, nil
 }
-
-// branchStart pins the commit that a branch begins at.
-func (s *Service) branchStart(ctx context.Context, r BranchRequest) (branchPoint, error) {
-	if r.Branch == "" {
-		return branchPoint{}, flow.Permanent(errors.New("say which branch to create"))
-	}
-	t, err := s.locate(ctx, r.Repo)
-	if err != nil {
-		return branchPoint{}, err
-	}
-	if r.Branch == t.DefaultBranch {
-		return branchPoint{}, flow.Permanent(fmt.Errorf("%s is the default branch", r.Branch))
-	}
-	t.Branch, t.Commit = t.DefaultBranch, r.Commit
-	src, err := s.findSource(ctx, t)
-	return branchPoint{r.Repo, r.Branch, src.Commit}, err
-}
