@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -49,12 +50,22 @@ digest stays. Tags come last, when all they name is there.
 	return c
 }
 
+// openImage opens what is named; a name that cannot be one is the caller's
+// mistake.
+func openImage(ctx context.Context, name string, remote image.Remote) (*image.Index, error) {
+	x, err := image.Open(ctx, name, remote)
+	if errors.Is(err, image.ErrReference) {
+		return nil, usageError{err}
+	}
+	return x, err
+}
+
 func pushImage(cmd *cobra.Command, s Streams, remote image.Remote, from string, to []string) (err error) {
 	targets, err := targetsOf(to)
 	if err != nil {
 		return err
 	}
-	x, err := image.Open(cmd.Context(), from, remote)
+	x, err := openImage(cmd.Context(), from, remote)
 	if err != nil {
 		return err
 	}
@@ -80,7 +91,7 @@ func newImageInspect(s Streams) *cobra.Command {
   seaworthy image inspect registry.example.org/halyard:v1.2.0 -o json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			x, err := image.Open(cmd.Context(), args[0], f.Remote)
+			x, err := openImage(cmd.Context(), args[0], f.Remote)
 			if err != nil {
 				return err
 			}

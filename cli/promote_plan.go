@@ -80,6 +80,9 @@ func readInventory(s Streams, name string) (*promote.Inventory, error) {
 		return nil, usageError{err}
 	}
 	held, err := promote.ReadInventory(name, f)
+	if info, wrong := f.Stat(); wrong == nil && info.IsDir() {
+		err = usagef("%s is a folder: name the file that says what the registries hold", name)
+	}
 	return held, errors.Join(err, f.Close())
 }
 

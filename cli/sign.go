@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/spf13/cobra"
 
 	"seaworthy/app"
@@ -286,7 +288,10 @@ func imageDigest(ref name.Reference, options []remote.Option) (name.Digest, erro
 		return d, nil
 	}
 	d, err := remote.Head(ref, options...)
-	if err != nil {
+	var answer *transport.Error
+	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
+		return name.Digest{}, fmt.Errorf("looking for %s: there is no such image", ref)
+	} else if err != nil {
 		return name.Digest{}, fmt.Errorf("looking for %s: %w", ref, err)
 	}
 	return ref.Context().Digest(d.Digest.String()), nil

@@ -368,8 +368,8 @@ func TestTampered(t *testing.T) {
 					t.Errorf("written to an archive: %v", err)
 				}
 				err = back.Push(t.Context(), host+"/to", []string{"v1"}, Remote{})
-				if err == nil {
-					t.Error("it was pushed")
+				if err == nil || strings.Contains(err.Error(), "?") || !strings.Contains(err.Error(), tc.err) {
+					t.Errorf("pushed: %v", err)
 				}
 				if _, err := Open(t.Context(), host+"/to:v1", Remote{}); !errors.Is(err, ErrNoImage) {
 					t.Errorf("the tag is there: %v", err)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -48,10 +50,13 @@ func (r Remote) names() []name.Option {
 	return nil
 }
 
+// ErrReference: what should name an image does not.
+var ErrReference = errors.New("is not a reference to an image")
+
 func parseReference(s string, r Remote) (name.Reference, error) {
 	ref, err := name.ParseReference(s, r.names()...)
 	if err != nil {
-		return nil, fmt.Errorf("%q is not a reference to an image: write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST", s)
+		return nil, fmt.Errorf("%q %w: write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:DIGEST", s, ErrReference)
 	}
 	return ref, nil
 }
@@ -101,9 +106,29 @@ func (x *Index) Push(ctx context.Context, repository string, tags []string, r Re
 		return fmt.Errorf("%q is not a repository: write REGISTRY/NAME", repository)
 	}
 	if err := x.push(ctx, repo, tags, r); err != nil {
-		return fmt.Errorf("pushing to %s: %w", repository, err)
+		return fmt.Errorf("pushing to %s: %w", repository, withoutQuery(err))
 	}
 	return nil
+}
+
+// withoutQuery takes the query off the address that was being asked: it holds
+// what opens an upload. Where the bytes to be sent were at fault, the address
+// says nothing at all.
+func withoutQuery(err error) error {
+	var asked *url.Error
+	if !errors.As(err, &asked) {
+		return err
+	}
+	cause := asked.Err
+	var sending *net.OpError
+	if errors.As(cause, &sending) && errors.Is(cause, ErrDigest) {
+		cause = sending.Err
+	}
+	address, _, _ := strings.Cut(asked.URL, "?")
+	if errors.Is(cause, ErrDigest) {
+		return cause
+	}
+	return fmt.Errorf("%s %s: %w", asked.Op, address, cause)
 }
 
 func (x *Index) push(ctx context.Context, repo name.Repository, tags []string, r Remote) error {

@@ -59,7 +59,7 @@ func parseSource(s string, files bool) (source, error) {
 		}
 	}
 	if strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") {
-		return source{}, fmt.Errorf("%q is not a reference to an image: a folder is written oci:FOLDER", s)
+		return source{}, fmt.Errorf("%q %w: a folder is written oci:FOLDER", s, ErrReference)
 	}
 	ref := strings.TrimPrefix(s, fromRegistry)
 	if _, err := parseReference(ref, Remote{}); err != nil {

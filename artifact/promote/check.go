@@ -102,6 +102,8 @@ func (l *lister) registry(r *Registry) {
 	switch {
 	case r.Name == "":
 		l.fail(r.Line, "a registry without a name: write name: HOST/PATH")
+	case strings.Contains(r.Name, "@"):
+		l.fail(r.Line, "a registry's name holds a name or password, or a digest: take out what is around the @; credentials come from the environment")
 	case strings.Contains(r.Name, "://"):
 		l.fail(r.Line, "registry %q: write host and path only, without what is before ://", clip(r.Name))
 	case !registryName.MatchString(r.Name):

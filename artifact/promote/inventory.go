@@ -187,6 +187,9 @@ func (v *Inventory) readYAML(file string, r io.Reader) error {
 	} else if len(text) > largestImage {
 		return inventoryError{1, fmt.Sprintf("more than %d MiB of YAML: write it as JSON", largestImage>>20)}
 	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return inventoryError{text: "the file is empty: write {} if the registries hold nothing"}
+	}
 	var raw map[string]map[string]map[artifact.Digest][]string
 	if err := strict.AsError(strict.Unmarshal(file, text, &raw)); err != nil {
 		return err

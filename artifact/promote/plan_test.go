@@ -281,6 +281,7 @@ func TestParseInventory(t *testing.T) {
 		{"YAML in braces", "{h: {p/x: {D1: [v1], D2: []}}}", ""},
 		{"slashes", `{"h/": {"/p/x/": {"D1": ["v1"], "D2": []}}}`, ""},
 		{"tag on two digests", `{"h": {"p/x": {"D1": ["v1"], "D2": ["v1"]}}}`, "inventory:1: h/p/x: tag v1 is listed with two digests, D1 and D2: a tag points to one"},
+		{"empty", " \n", "inventory: the file is empty: write {} if the registries hold nothing"},
 		{"truncated", "{\"h\":\n {\"p/x\":", "inventory:2: { is expected here, not the end of the file: an inventory is {registry: {image: {digest: [tags]}}}"},
 		{"wrong kind", `{"h": {"p/x": ["D1"]}}`, `inventory:1: { is expected here, not "[": an inventory is`},
 		{"wrong kind in YAML", `{h: {p/x: [D1]}}`, "inventory:1: p/x is a list: write a mapping, name: value"},

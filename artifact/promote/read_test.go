@@ -133,6 +133,8 @@ images:
 			`m.yaml:12: a tag is not a single value: write it in quotes`}},
 		{"upper-case digest", one + "- {name: x, dmap: {\"sha256:" + strings.Repeat("A", 64) + "\": []}}", []string{
 			`m.yaml:6: "sha256:` + strings.Repeat("A", 64) + `" is not a digest: write sha256: and 64 lower-case hex digits`}},
+		{"password", strings.Replace(one, "prod/b", "ada:secret@prod/b", 1) + "- {name: x}", []string{
+			`m.yaml:4: a registry's name holds a name or password, or a digest: take out what is around the @; credentials come from the environment`}},
 		{"path traversal", strings.Replace(one, "prod/b", "prod/../b", 1) + "- {name: ../x}", []string{
 			`m.yaml:4: registry "prod/../b": write a host and a lower-case path, such as eu.gcr.io/project`,
 			`m.yaml:6: image "../x": write a lower-case path below the registry, such as addons/proxy`}},

@@ -60,7 +60,9 @@ func absent(err error) bool {
 // resolve returns the digest of an image or index, and what it is.
 func (r registrySession) resolve(ctx context.Context, ref name.Reference) (name.Digest, v1.Descriptor, error) {
 	d, err := r.pull.Head(ctx, ref)
-	if err != nil {
+	if absent(err) {
+		return name.Digest{}, v1.Descriptor{}, fmt.Errorf("looking for %s: there is no such image", ref)
+	} else if err != nil {
 		return name.Digest{}, v1.Descriptor{}, fmt.Errorf("looking for %s: %w", ref, err)
 	}
 	return ref.Context().Digest(d.Digest.String()), *d, nil
