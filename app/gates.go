@@ -27,8 +27,8 @@ import (
 type evidence struct{ a *App }
 
 // Facts implements cut.Evidence, as the configuration of the very commit
-// demands. A repository that stands alone has no results and issues here: its
-// own gates look at the forge.
+// demands. A repository that stands alone has no results here: the forge's
+// count.
 func (e evidence) Facts(ctx context.Context, p cut.Plan) (release.Facts, error) {
 	a := e.a
 	project, err := a.Project(ctx, p.Repo, p.Commit)
@@ -51,6 +51,8 @@ func (e evidence) Facts(ctx context.Context, p cut.Plan) (release.Facts, error) 
 		if len(gates.Dashboards.Names) > 0 {
 			f.Dashboards = a.boards(ctx, p, project)
 		}
+	} else {
+		a.alone.facts(ctx, p, project, &f, a.labelled)
 	}
 	return f, a.changes(ctx, p, gates, &f)
 }
@@ -93,7 +95,7 @@ func (a *App) labelled(ctx context.Context, repo forge.RepoName, labels []string
 	seen := map[int]bool{}
 	var open []release.Blocker
 	for _, f := range filters {
-		all, err := a.Forge.Issues(ctx, repo, f)
+		all, err := a.issues(ctx, repo, f)
 		if err != nil {
 			return nil, err
 		}

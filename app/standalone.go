@@ -283,8 +283,8 @@ func (a *App) openAloneReleases(ctx context.Context) error {
 	o := cut.Options{
 		Forge: s.forge.forge, Pages: s.forge.pages, Pulls: s.forge.pulls, Git: a.clones, Auth: s.auth, Bucket: a.Bucket, Engine: a.engine,
 		Signer: a.signer, Verifier: a.verifier, Builder: builder, Version: a.o.Version,
-		Branching: a.branchPlan,
-		Project:   a.aloneProject, Gates: a.aloneGates, WorkDir: a.dir(workDir), BuildCache: builds,
+		Tracker: s.forge.tracker, Changes: s.forge.changes, Protections: s.forge.protections, Branching: a.branchPlan,
+		OpenBucket: OpenBucket, TagKey: a.tagKey, Exclusive: a.hold, Project: a.aloneProject, WorkDir: a.dir(workDir), BuildCache: builds,
 	}
 	if s.chosen.Registry != "" {
 		o.Registry = cut.Registry{Address: a.registryAddress}

@@ -21,25 +21,22 @@ import (
 
 // destination is what a place to release to offers; what it lacks is nil.
 type destination struct {
-	forge    cut.Forge
-	pages    cut.Pages
-	pulls    notes.Forge
-	checks   commitChecks
-	issues   issueList
-	account  func(ctx context.Context) (forge.User, error)
-	upToDate func(ctx context.Context) (string, error) // a repository with all that is known
-	public   string                                    // where people clone a folder's repository from; empty for the forge's own
-	inHouse  bool                                      // the repository is the folder's own
+	forge       cut.Forge
+	pages       cut.Pages
+	pulls       notes.Forge
+	checks      commitChecks
+	tracker     cut.Tracker
+	changes     cut.Changes
+	protections cut.Protections
+	account     func(ctx context.Context) (forge.User, error)
+	upToDate    func(ctx context.Context) (string, error) // a repository with all that is known
+	public      string                                    // where people clone a folder's repository from; empty for the forge's own
+	inHouse     bool                                      // the repository is the folder's own
 }
 
 // commitChecks are what a forge says of a commit.
 type commitChecks interface {
 	Statuses(ctx context.Context, repo forge.RepoName, sha string) ([]forge.Status, error)
-}
-
-// issueList are the issues of a repository.
-type issueList interface {
-	Issues(ctx context.Context, repo forge.RepoName, f forge.IssueFilter) ([]forge.Issue, error)
 }
 
 // tokenLimit bounds the file of a token, in bytes.
@@ -89,7 +86,7 @@ func (a *App) openDestination(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		s.forge = destination{forge: c, pages: c, pulls: c, checks: githubChecks{c}, issues: c, account: c.User}
+		s.forge = destination{forge: c, pages: c, pulls: c, checks: githubChecks{c}, tracker: c, changes: c, protections: c, account: c.User}
 	case ToGitea:
 		variables := []string{"GITEA_TOKEN"}
 		if s.Getenv("GITEA_ACTIONS") == "true" {
@@ -102,7 +99,7 @@ func (a *App) openDestination(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		s.forge = destination{forge: c, pages: c, pulls: c, checks: c, issues: c, account: c.User}
+		s.forge = destination{forge: c, pages: c, pulls: c, checks: c, tracker: c, changes: c, account: c.User}
 	}
 	if s.to.Kind != ToFolder {
 		s.forge.forge = addressed{s.forge.forge, s}

@@ -17,6 +17,7 @@ import (
 	"seaworthy/forge/giteatest"
 	"seaworthy/forge/github"
 	"seaworthy/git"
+	"seaworthy/job"
 	"seaworthy/release"
 	"seaworthy/release/cut"
 )
@@ -211,6 +212,11 @@ func TestReleaseToAGitHubEnterprise(t *testing.T) {
 	if who, err := l.Account(t.Context(), "somebody"); err != nil || who != app.BotLogin {
 		t.Errorf("the account is %s, %v", who, err)
 	}
+	p.settled() // the platform behind that forge tests the changelog
+	p.until("its job is over", func() bool {
+		all := p.executions(job.ExecutionFilter{Repo: halyard.String()})
+		return !slices.ContainsFunc(all, func(e job.Execution) bool { return e.State == job.Triggered || e.State == job.Pending })
+	})
 	l.gated(p.Forge)
 	l.keepsQuiet(clone, secret)
 }

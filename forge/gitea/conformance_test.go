@@ -56,8 +56,6 @@ func fixture(t *testing.T) forgetest.Fixture {
 			"a protected branch takes no direct push": "protection is no part of the adapter",
 			"a protected branch demands its contexts": "protection is no part of the adapter",
 			"a protection comes back as it was given": "protection is no part of the adapter",
-			"a pull request is an issue too":          "opening pull requests is no part of the adapter",
-			"a milestone is set and cleared":          "opening pull requests is no part of the adapter",
 			"check runs are made and finished":        "Gitea has no check runs",
 		},
 	}

@@ -234,16 +234,3 @@ func (c *Client) SetStatus(ctx context.Context, repo forge.RepoName, sha string,
 	}
 	return nil
 }
-
-// PullRequest returns a pull request.
-func (c *Client) PullRequest(ctx context.Context, repo forge.RepoName, number int) (forge.PullRequest, error) {
-	api, err := c.api(ctx)
-	if err != nil {
-		return forge.PullRequest{}, err
-	}
-	p, answer, err := api.GetPullRequest(repo.Owner, repo.Name, int64(number))
-	if err != nil {
-		return forge.PullRequest{}, fail(answer, err, "look up pull request #%d of %s", number, repo)
-	}
-	return pullRequest(repo, p), nil
-}
