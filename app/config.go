@@ -248,6 +248,7 @@ func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit st
 		},
 		Rehearse:    p.Release.Gates.Rehearsal == "required",
 		FastForward: p.Release.Branches.FastForward,
+		Tags:        cut.TagSigning{Sign: cut.SignTags(p.Release.Tags.Sign), Key: p.Release.Tags.Key},
 		Tagger:      cut.Identity{Name: "Seaworthy", Email: BotLogin + "@localhost"},
 	}
 	switch {

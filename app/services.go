@@ -94,7 +94,7 @@ func (a *App) openServices(ctx context.Context) error {
 		Registry:  cut.Registry{Address: a.registryAddress, Keychain: botKeychain{a}},
 		Signer:    a.signer, Verifier: a.verifier, Builder: builder, Version: a.o.Version,
 		Tracker: a.Forge, Changes: a.Forge, Protections: a.Forge, Branching: a.branchPlan,
-		OpenBucket: OpenBucket, Exclusive: a.hold,
+		OpenBucket: OpenBucket, TagKey: a.tagKey, Exclusive: a.hold,
 		Project: a.releaseProject, WorkDir: a.dir(workDir), BuildCache: builds,
 		DownloadURL: func(repo forge.RepoName, version string) string {
 			return fmt.Sprintf("%s/%s/releases/download/%s", a.url, repo, version)

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"path"
@@ -17,6 +16,21 @@ import (
 // VerifyRelease re-checks a published release. Signatures are held against the
 // verifier, or against the platform's own key when nil.
 func (a *App) VerifyRelease(ctx context.Context, repo forge.RepoName, tag string, verifier *sign.Verifier) (verify.Report, error) {
+	return a.VerifyReleaseBy(ctx, repo, tag, Signers{Files: verifier})
+}
+
+// Signers are those whose signatures count. What is left out is the platform's
+// own.
+type Signers struct {
+	Files *sign.Verifier // of files and images
+	// Tags is an allowed-signers file (ssh-keygen(1)) for tags signed with SSH,
+	// or armoured public keys for those signed with OpenPGP.
+	Tags []byte
+}
+
+// VerifyReleaseBy is VerifyRelease with the signers of tags named, too.
+func (a *App) VerifyReleaseBy(ctx context.Context, repo forge.RepoName, tag string, by Signers) (verify.Report, error) {
+	verifier := by.Files
 	if verifier == nil {
 		verifier = a.verifier
 	}
@@ -28,14 +42,17 @@ func (a *App) VerifyRelease(ctx context.Context, repo forge.RepoName, tag string
 	if a.alone != nil {
 		pages = a.alone.forge.pages
 	}
+	find := func(ctx context.Context, repo forge.RepoName, tag string) (verify.Tag, error) {
+		return a.tag(ctx, repo, tag, by.Tags)
+	}
 	return verify.Release(ctx, repo, tag, verify.Options{
-		Pages: pages, Tag: a.tag, Prefix: project.Release.TagPrefix, Verifier: verifier,
+		Pages: pages, Tag: find, Prefix: project.Release.TagPrefix, Verifier: verifier,
 		Registry: a.registryAddress(), Remote: []remote.Option{remote.WithAuthFromKeychain(botKeychain{a})}, Marker: a.marker,
 	})
 }
 
 // tag looks a tag up in an up-to-date clone.
-func (a *App) tag(ctx context.Context, repo forge.RepoName, tag string) (verify.Tag, error) {
+func (a *App) tag(ctx context.Context, repo forge.RepoName, tag string, signers []byte) (verify.Tag, error) {
 	clone, err := a.published(ctx, repo)
 	if err != nil {
 		return verify.Tag{}, err
@@ -50,11 +67,9 @@ func (a *App) tag(ctx context.Context, repo forge.RepoName, tag string) (verify.
 		}
 		t := verify.Tag{Commit: r.Commit, Annotated: r.Commit != r.SHA}
 		if t.Annotated {
-			text, err := clone.Git(ctx, "cat-file", "tag", r.SHA)
-			if err != nil {
-				return t, fmt.Errorf("reading the tag %s: %w", tag, err)
+			if t.Signature, err = a.signature(ctx, clone, repo, tag, signers); err != nil {
+				return t, fmt.Errorf("verifying the tag %s: %w", tag, err)
 			}
-			t.Signed = bytes.Contains([]byte(text), []byte("\n-----BEGIN "))
 		}
 		return t, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ import (
 func newReleaseVerify(s Streams) *cobra.Command {
 	var f change
 	var out outputFlag
-	var key, policy string
+	var key, policy, tagSigners string
 	c := &cobra.Command{
 		Use:   "verify TAG",
 		Short: "Re-check a published release as an outsider would",
@@ -38,7 +39,13 @@ another is given. The exit code is 3 if anything does not hold.`,
 				if err != nil {
 					return err
 				}
-				r, err := a.VerifyRelease(ctx, repo, args[0], verifier)
+				by := app.Signers{Files: verifier}
+				if tagSigners != "" {
+					if by.Tags, err = os.ReadFile(tagSigners); err != nil {
+						return usageError{fmt.Errorf("reading who may sign tags: %w", err)}
+					}
+				}
+				r, err := a.VerifyReleaseBy(ctx, repo, args[0], by)
 				if err != nil {
 					return err
 				}
@@ -56,6 +63,7 @@ another is given. The exit code is 3 if anything does not hold.`,
 	out.add(c)
 	c.Flags().StringVar(&key, "key", "", "public `key` that must have signed it: a file, env://NAME or the address of a key service")
 	c.Flags().StringVar(&policy, "policy", "", "`file` that says whose signatures count instead")
+	c.Flags().StringVar(&tagSigners, "tag-signers", "", "`file` that says who may sign the tag: allowed signers of SSH, or armoured OpenPGP public keys")
 	c.MarkFlagsMutuallyExclusive("key", "policy")
 	return c
 }

@@ -206,6 +206,7 @@ func (c *checker) release(r Release) {
 	if !inside(r.Changelog) {
 		c.fail(r.Lines.Of("changelog"), "changelog %q: write a path inside the repository", r.Changelog)
 	}
+	c.tagSigning(r.Tags)
 	c.branches(r.Branches)
 	c.gates(r.Gates)
 	c.after(r.After)

@@ -103,6 +103,7 @@ type Release struct {
 	BranchPattern string       `json:"branch_pattern" placeholder:"major,minor" doc:"Name of the branch that a minor version's releases are cut from."`
 	Versions      Versions     `json:"versions" doc:"Which versions are tagged together."`
 	Changelog     string       `json:"changelog" placeholder:"major,minor" doc:"File that collects the notes of a minor version's releases."`
+	Tags          Tags         `json:"tags" doc:"How tags are signed."`
 	Branches      Branches     `json:"branches" doc:"How a release branch is forked from the default branch."`
 	Gates         Gates        `json:"gates" doc:"What must hold before a release is cut."`
 	Announce      Announce     `json:"announce" doc:"The announcement."`
@@ -160,6 +161,7 @@ func defaults() Project {
 		},
 		Release: Release{
 			TagPrefix:     "v",
+			Tags:          Tags{Sign: "auto"},
 			BranchPattern: "release-{major}.{minor}",
 			Changelog:     "CHANGELOG/CHANGELOG-{major}.{minor}.md",
 			Branches:      defaultBranches(),

@@ -26,7 +26,15 @@ type Pages interface {
 type Tag struct {
 	Commit    string // full id
 	Annotated bool
-	Signed    bool // it carries a signature; whose is not looked at
+	Signature TagSignature
+}
+
+// TagSignature is what came of looking at a tag's signature.
+type TagSignature struct {
+	Format  string // "ssh" or "openpgp"; empty if the tag is not signed
+	Unknown string // why there is nobody to hold it against; empty if there is
+	Signer  string // who signed it, as the verifying program says
+	Wrong   string // why it does not hold; empty if it does
 }
 
 // Options say what a release is held against.
@@ -145,11 +153,17 @@ func (in *inspection) lookAtTag(ctx context.Context) error {
 		in.say("tag", Failed, "%s is a lightweight tag: nothing says who made it and when", in.report.Tag)
 		return nil
 	}
-	signed := "not signed itself"
-	if t.Signed {
-		signed = "signed"
+	in.say("tag", Passed, "annotated, at %s", t.Commit)
+	switch s := t.Signature; {
+	case s.Format == "":
+		in.say("tag signature", Skipped, "the tag is not signed itself")
+	case s.Wrong != "":
+		in.say("tag signature", Failed, "%s", s.Wrong)
+	case s.Unknown != "":
+		in.say("tag signature", Skipped, "signed with %s, and not checked: %s", s.Format, s.Unknown)
+	default:
+		in.say("tag signature", Passed, "%s", s.Signer)
 	}
-	in.say("tag", Passed, "annotated, %s, at %s", signed, t.Commit)
 	return nil
 }
 

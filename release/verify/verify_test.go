@@ -195,11 +195,32 @@ func TestEverythingHolds(t *testing.T) {
 	for _, c := range r.Checks {
 		states[c.Name] = c.State
 	}
-	want := map[string]verify.State{"tag": verify.Passed, "page": verify.Passed, "files": verify.Passed, "SHA256SUMS": verify.Passed, "SHA512SUMS": verify.Passed,
+	want := map[string]verify.State{"tag": verify.Passed, "tag signature": verify.Skipped, "page": verify.Passed, "files": verify.Passed, "SHA256SUMS": verify.Passed, "SHA512SUMS": verify.Passed,
 		"SHA256SUMS.sigstore.json": verify.Passed, "SHA512SUMS.sigstore.json": verify.Passed, bill + ".sigstore.json": verify.Passed, "provenance": verify.Passed,
 		bill: verify.Passed, "images": verify.Skipped, "markers": verify.Passed}
 	if diff := cmp.Diff(want, states); diff != "" {
 		t.Errorf("%s\n%+v", diff, r)
+	}
+}
+
+func TestTagSignature(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		signature verify.TagSignature
+		state     verify.State
+		says      string
+	}{
+		{verify.TagSignature{}, verify.Skipped, "not signed"},
+		{verify.TagSignature{Format: "ssh", Unknown: "nobody is named who may sign"}, verify.Skipped, "signed with ssh, and not checked: nobody"},
+		{verify.TagSignature{Format: "openpgp", Signer: "Good signature from Ada"}, verify.Passed, "Good signature from Ada"},
+	} {
+		w := newWorld(t)
+		w.tag.Signature = c.signature
+		for _, have := range w.verify().Checks {
+			if have.Name == "tag signature" && (have.State != c.state || !strings.Contains(have.Says, c.says)) {
+				t.Errorf("%+v: %+v", c.signature, have)
+			}
+		}
 	}
 }
 
@@ -211,9 +232,12 @@ func TestTampering(t *testing.T) {
 		fails  []string // checks, in their order
 		says   string   // of the first
 	}{
-		"no tag":        {func(w *world) { w.noTag = true }, []string{"tag"}, "no tag v1.2.0"},
-		"plain tag":     {func(w *world) { w.tag.Annotated = false }, []string{"tag"}, "lightweight"},
-		"moved tag":     {func(w *world) { w.tag.Commit = strings.Repeat("f", 40) }, []string{"provenance"}, strings.Repeat("f", 40)},
+		"no tag":    {func(w *world) { w.noTag = true }, []string{"tag"}, "no tag v1.2.0"},
+		"plain tag": {func(w *world) { w.tag.Annotated = false }, []string{"tag"}, "lightweight"},
+		"moved tag": {func(w *world) { w.tag.Commit = strings.Repeat("f", 40) }, []string{"provenance"}, strings.Repeat("f", 40)},
+		"forged tag": {func(w *world) {
+			w.tag.Signature = verify.TagSignature{Format: "ssh", Wrong: "the signature does not hold: no principal matched"}
+		}, []string{"tag signature"}, "no principal matched"},
 		"draft page":    {func(w *world) { w.page.Draft = true }, []string{"page", "checksums", "signatures", "provenance"}, "no published page"},
 		"pre-release":   {func(w *world) { w.page.Prerelease = true }, []string{"page"}, "pre-release: true"},
 		"other archive": {func(w *world) { w.files[archive] = []byte("a trojan") }, []string{"SHA256SUMS", "SHA512SUMS", "provenance", bill}, archive},
