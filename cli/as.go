@@ -26,7 +26,7 @@ type translation func(args []string) ([]string, error)
 
 // aliases lists every command line of another tool that is understood.
 func aliases() []alias {
-	return slices.Concat(gh2gcsAliases(), kpromoAliases(), cipmmAliases(), bomAliases(), kubepkgAliases(), krelAliases(), pushBuildAliases())
+	return slices.Concat(gh2gcsAliases(), kpromoAliases(), cipmmAliases(), bomAliases(), kubepkgAliases(), gcbuilderAliases(), krelAliases(), pushBuildAliases())
 }
 
 // Invoked returns the arguments of a program that was called as argv: called by

@@ -26,6 +26,7 @@ type buildFlags struct {
 
 func newBuild(s Streams) *cobra.Command {
 	var f buildFlags
+	var declared cloudBuildFlags
 	c := &cobra.Command{
 		Use:   "build",
 		Short: "Build this repository's archives and checksums, reproducibly",
@@ -34,13 +35,26 @@ SHA256SUMS and SHA512SUMS. The same commit gives the same bytes.
 
 With --format every platform is packed in each of the formats named: tar.gz, tar.zst, zip, and binary for the
 programs as they are. With --source there is an archive of the source tree, too, and with --sums-beside a
-NAME.sha256 and NAME.sha512 for each file.`,
+NAME.sha256 and NAME.sha512 for each file.
+
+With --config the steps of a cloudbuild.yaml run instead, as programs of this machine in a copy of --build-dir, its
+variants side by side. Their logs go to stdout; docs/cloudbuild.md says what is understood.`,
 		Example: `  seaworthy build
   seaworthy build --platform linux/amd64,darwin/arm64 --version v1.2.3 --out /tmp/dist
-  seaworthy build --format tar.gz,tar.zst,binary --source --sums-beside`,
+  seaworthy build --format tar.gz,tar.zst,binary --source --sums-beside
+  seaworthy build --config images/tide/cloudbuild.yaml --variant default --substitution _REGISTRY=localhost:5000`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.build(cmd.Context(), s) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := declared.check(cmd); err != nil {
+				return err
+			}
+			if declared.config != "" {
+				return declared.run(cmd.Context(), s)
+			}
+			return f.build(cmd.Context(), s)
+		},
 	}
+	declared.add(c)
 	c.Flags().StringVar(&f.out, "out", "dist", "`folder` for the archives")
 	c.Flags().StringVar(&f.version, "version", "", "`version` to build in, such as v1.2.3 (git describe if empty)")
 	c.Flags().StringSliceVar(&f.platforms, "platform", nil, "`OS/ARCH` to build for (those of seaworthy.yaml if none)")

@@ -26,9 +26,9 @@ type Given struct {
 	// User are those of the command line and of the variant; they go before
 	// what the file says.
 	User map[string]string
-	// Loose lets names be given that the file does not use, as callers do that
-	// give every build the same.
-	Loose bool
+	// Offered are those that every build is given, whether it uses them or not.
+	// They go before what the file says, too.
+	Offered map[string]string
 }
 
 // Plan is what a build runs.
@@ -73,6 +73,7 @@ func (b Build) Plan(g Given) (Plan, []strict.Problem) {
 		values = map[string]string{}
 	}
 	maps.Copy(values, g.BuiltIn)
+	maps.Copy(values, g.Offered)
 	maps.Copy(values, g.User)
 	p := planner{checker: checker{build: b}, sub: newSubstituter(values, b.Options)}
 	out := Plan{Timeout: DefaultTimeout}
@@ -270,7 +271,9 @@ func (p *planner) unused(g Given) {
 		return
 	}
 	for _, name := range p.sub.unused() {
-		if _, own := p.build.Substitutions[name]; !own && g.Loose {
+		_, own := p.build.Substitutions[name]
+		_, asked := g.User[name]
+		if _, offered := g.Offered[name]; offered && !own && !asked {
 			continue
 		}
 		p.fail(p.build.Lines.Of("substitutions"), "%s is given and not used: remove it, or set options.substitutionOption to %s", name, allowLoose)

@@ -214,7 +214,7 @@ func TestRelocate(t *testing.T) {
 func TestGiven(t *testing.T) {
 	t.Parallel()
 	const strictly = "steps: [{name: bash, args: [echo, $_A, $BRANCH_NAME]}]\nsubstitutions: {_A: file}\n"
-	plan, failures := planOf(t, strictly, cloudbuild.Given{User: map[string]string{"_A": "given", "_GIT_TAG": "v1"}, Loose: true})
+	plan, failures := planOf(t, strictly, cloudbuild.Given{User: map[string]string{"_A": "given"}, Offered: map[string]string{"_GIT_TAG": "v1", "_A": "offered"}})
 	if len(failures) > 0 || !slices.Equal(plan.Steps[0].Command, []string{"echo", "given", ""}) {
 		t.Errorf("%v %v", plan.Steps[0].Command, failures)
 	}

@@ -14,7 +14,7 @@ func substituted(t testing.TB, text string, options string, values map[string]st
 	t.Helper()
 	quoted := "'" + strings.ReplaceAll(text, "'", "''") + "'"
 	plan, failures := planOf(t, "steps: [{name: bash, args: ["+quoted+"]}]\noptions: {"+options+"}\n", cloudbuild.Given{
-		BuiltIn: map[string]string{"PROJECT_ID": "tides", "SHORT_SHA": "abcdef1"}, User: values, Loose: true})
+		BuiltIn: map[string]string{"PROJECT_ID": "tides", "SHORT_SHA": "abcdef1"}, Offered: values})
 	if len(plan.Steps) != 1 || len(plan.Steps[0].Command) != 1 {
 		return "", failures
 	}
@@ -147,7 +147,7 @@ func FuzzSubstitutions(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, value string, dynamic bool) {
 		b := cloudbuild.Build{File: "cloudbuild.yaml", Steps: []cloudbuild.Step{{Name: "bash", Entrypoint: "sh", Args: []string{text}}},
 			Options: cloudbuild.Options{DynamicSubstitutions: dynamic}}
-		plan, problems := b.Plan(cloudbuild.Given{User: map[string]string{"_A": value, "_B": "b"}, Loose: true})
+		plan, problems := b.Plan(cloudbuild.Given{Offered: map[string]string{"_A": value, "_B": "b"}})
 		if len(problems) > 0 {
 			return
 		}

@@ -61,3 +61,7 @@ func (p Program) Run(ctx context.Context, w io.Writer) (exec.Result, error) {
 	result, err := c.run(ctx, log)
 	return result, errors.Join(err, log.Close())
 }
+
+// Remove removes a folder that programs worked in, folders they made
+// unwritable (Go's module cache) included.
+func Remove(dir string) error { return folder{root: dir}.remove() }
