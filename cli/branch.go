@@ -12,7 +12,7 @@ import (
 
 func newBranch(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "branch", Short: "Release branches"}
-	c.AddCommand(newBranchCreate(s), newBranchFF(s))
+	c.AddCommand(newBranchCreate(s), newBranchFF(s), newBranchJobs(s))
 	return c
 }
 

@@ -77,10 +77,9 @@ func (j *jobSource) load(ctx context.Context) (job.Config, []job.Problem, error)
 	return p.Jobs, p.Warnings, err
 }
 
-// loadTree parses a file or all YAML files below a folder, side by side.
-func loadTree(root string) (job.Config, []job.Problem, error) {
-	var paths []string
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+// yamlFiles lists a file, or all YAML files below a folder.
+func yamlFiles(root string) (paths []string, err error) {
+	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -90,7 +89,16 @@ func loadTree(root string) (job.Config, []job.Problem, error) {
 		return nil
 	})
 	if err != nil {
-		return job.Config{}, nil, usageError{fmt.Errorf("reading the job files: %w", err)}
+		return nil, usageError{fmt.Errorf("reading the job files: %w", err)}
+	}
+	return paths, nil
+}
+
+// loadTree parses a file or all YAML files below a folder, side by side.
+func loadTree(root string) (job.Config, []job.Problem, error) {
+	paths, err := yamlFiles(root)
+	if err != nil {
+		return job.Config{}, nil, err
 	}
 	files := make([]job.File, len(paths))
 	problems := make([][]job.Problem, len(paths))
