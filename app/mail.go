@@ -16,34 +16,40 @@ import (
 type Speaking struct {
 	// SMTP is the mail server's address, smtp://USER@HOST:587 or smtps://…; no
 	// mail is sent if empty.
-	SMTP         string
-	SMTPPassword string
-	// ChatToken posts to a chat; nothing is posted if empty.
-	ChatToken string
+	SMTP string
+	// SMTPPassword is where the password is.
+	SMTPPassword Secret
+	// ChatToken is where the token that posts to a chat is; nothing is posted
+	// without one.
+	ChatToken Secret
 	// ChatAddress is the API of the chat; Slack's if empty.
 	ChatAddress string
 	// Every is how often a message is edited at most; 10 s when zero.
 	Every time.Duration
 }
 
+// Secret is a secret, or the file that holds it.
+type Secret struct{ Text, File string }
+
+// read returns the secret; the empty one if there is none.
+func (s Secret) read() (string, error) {
+	if s.Text != "" || s.File == "" {
+		return s.Text, nil
+	}
+	text, err := os.ReadFile(s.File)
+	if err != nil {
+		return "", fmt.Errorf("reading a secret: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
 // SpeakingFrom reads the environment: SEAWORTHY_SMTP, SEAWORTHY_CHAT_ADDRESS,
 // and the secrets SEAWORTHY_SMTP_PASSWORD and SEAWORTHY_CHAT_TOKEN, each of
-// them in a file if the variable with _FILE behind its name is set.
-func SpeakingFrom(getenv func(string) string) (Speaking, error) {
-	s := Speaking{SMTP: getenv("SEAWORTHY_SMTP"), ChatAddress: getenv("SEAWORTHY_CHAT_ADDRESS")}
-	for name, into := range map[string]*string{"SEAWORTHY_SMTP_PASSWORD": &s.SMTPPassword, "SEAWORTHY_CHAT_TOKEN": &s.ChatToken} {
-		*into = getenv(name)
-		file := getenv(name + "_FILE")
-		if *into != "" || file == "" {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return s, fmt.Errorf("reading %s_FILE: %w", name, err)
-		}
-		*into = strings.TrimSpace(string(text))
-	}
-	return s, nil
+// them in a file if the variable with _FILE behind its name says so.
+func SpeakingFrom(getenv func(string) string) Speaking {
+	secret := func(name string) Secret { return Secret{getenv(name), getenv(name + "_FILE")} }
+	return Speaking{SMTP: getenv("SEAWORTHY_SMTP"), SMTPPassword: secret("SEAWORTHY_SMTP_PASSWORD"),
+		ChatAddress: getenv("SEAWORTHY_CHAT_ADDRESS"), ChatToken: secret("SEAWORTHY_CHAT_TOKEN")}
 }
 
 // mailer is nil without a server.
@@ -55,16 +61,19 @@ func (s Speaking) mailer() (*mail.Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("SEAWORTHY_SMTP: %w", err)
 	}
-	server.Password = s.SMTPPassword
+	if server.Password, err = s.SMTPPassword.read(); err != nil {
+		return nil, err
+	}
 	return &server, nil
 }
 
 // room is nil without a token.
 func (s Speaking) room() (*chat.Room, error) {
-	if s.ChatToken == "" {
-		return nil, nil
+	token, err := s.ChatToken.read()
+	if err != nil || token == "" {
+		return nil, err
 	}
-	room, err := chat.New(chat.Options{Token: s.ChatToken, Address: s.ChatAddress})
+	room, err := chat.New(chat.Options{Token: token, Address: s.ChatAddress})
 	if err != nil {
 		return nil, fmt.Errorf("SEAWORTHY_CHAT_ADDRESS: %w", err)
 	}

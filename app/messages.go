@@ -116,9 +116,12 @@ func (m *messages) post(ctx context.Context) {
 			continue
 		}
 		m.mu.Lock()
+		before := m.failed[run]
 		delete(m.failed, run)
 		if err != nil {
 			m.failed[run] = err.Error()
+		}
+		if err != nil && before == "" { // said once, not at every step
 			m.a.o.Log.Warn("a message about a release could not be posted", "run", run, "error", err)
 		}
 		m.mu.Unlock()

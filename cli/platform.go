@@ -35,7 +35,7 @@ func (p *platform) add(c *cobra.Command) {
 // options are those of the platform, the database as the environment has it if
 // no flag says otherwise: it may hold a password, which help must not show.
 func (p *platform) options() app.Options {
-	o := app.Options{Dir: p.dir, Database: p.database, Version: version, SigningKey: p.key}
+	o := app.Options{Dir: p.dir, Database: p.database, Version: version, SigningKey: p.key, Speaking: app.SpeakingFrom(os.Getenv)}
 	if o.Database == "" {
 		o.Database = os.Getenv("SEAWORTHY_DATABASE")
 	}

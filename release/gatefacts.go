@@ -325,16 +325,17 @@ type Waiver struct {
 	Until   time.Time `json:"until"`
 }
 
-// Gates are the names of all gates, which a waiver may name.
+// Gates are the names of all gates that may be waived. Sign-off is none of
+// them: nobody takes the place of a person whose word is asked for.
 func Gates() []string {
-	return []string{"dashboards", "checks", "blockers", "exceptions", "notes", "freeze", "rehearsal", "sign-off"}
+	return []string{"dashboards", "checks", "blockers", "exceptions", "notes", "freeze", "rehearsal"}
 }
 
 // Validate reports what a waiver lacks. It must end after it begins.
 func (w Waiver) Validate() error {
 	switch {
 	case !slices.Contains(Gates(), w.Gate):
-		return fmt.Errorf("there is no gate %q: write one of %s", w.Gate, strings.Join(Gates(), ", "))
+		return fmt.Errorf("there is no gate %q that may be waived: write one of %s", w.Gate, strings.Join(Gates(), ", "))
 	case w.By == "" || strings.TrimSpace(w.Why) == "":
 		return fmt.Errorf("waiving %s: say who waives it and why", w.Gate)
 	case (w.Branch == "") == (w.Version == ""):

@@ -15,9 +15,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"testing"
 	"time"
 )
+
+// TB is what a server needs of a test; *testing.T is one.
+type TB interface {
+	Helper()
+	Fatal(args ...any)
+	Cleanup(func())
+}
 
 // Options make a server unlike the simplest one.
 type Options struct {
@@ -52,7 +58,7 @@ type Sink struct {
 }
 
 // New starts a server that ends with the test.
-func New(t testing.TB, o Options) *Sink {
+func New(t TB, o Options) *Sink {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,7 +105,7 @@ func (s *Sink) Messages() []Message {
 	return slices.Clone(s.messages)
 }
 
-func (s *Sink) certify(t testing.TB) {
+func (s *Sink) certify(t TB) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

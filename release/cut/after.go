@@ -347,7 +347,11 @@ const editLimit = 4 << 20
 
 // plainFile reads a file that is no link, with its mode.
 func plainFile(ctx context.Context, repo *git.Repository, rev, file string) ([]byte, string, error) {
-	entries, err := repo.Tree(ctx, rev, file, false)
+	folder := path.Dir(file)
+	if folder == "." {
+		folder = ""
+	}
+	entries, err := repo.Tree(ctx, rev, folder, false)
 	if err != nil {
 		return nil, "", fmt.Errorf("looking for %s: %w", file, err)
 	}
