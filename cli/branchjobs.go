@@ -37,7 +37,7 @@ own. Jobs in the repository that is branched are copied by seaworthy branch crea
 					return usageError{err}
 				}
 			}
-			o.Mode = job.ForkMode(mode)
+			o.Mode, o.Central = job.ForkMode(mode), true
 			if !slices.Contains([]job.ForkMode{job.ForkAuto, job.ForkAnnotated, job.ForkAll}, o.Mode) {
 				return usagef("--copy: %q is none of auto, annotated, all", mode)
 			}

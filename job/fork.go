@@ -36,6 +36,9 @@ type ForkOptions struct {
 	DefaultBranch string
 	Version       string // 1.2
 	GoVersion     string // for {{.GoVersion}}; one that is asked for and not known is a problem
+	// Central says that the files are those of a central configuration, in which
+	// a periodic that names no sources has none.
+	Central bool
 	// Dashboard is added to copies that are on no dashboard of the version;
 	// empty leaves them where they are.
 	Dashboard string
@@ -156,7 +159,7 @@ func anyAnnotated(sources []Source) bool {
 
 func (f *forker) file(s Source) {
 	f.source = s
-	f.named = each(s.Root, func(Type, string, *yaml.Node, []any) {})
+	f.named = each(s.Root, func(Type, string, *yaml.Node, []any) {}) || f.o.Central
 	f.byRepo = f.byRepo || f.named
 	each(s.Root, func(t Type, repo string, n *yaml.Node, path []any) {
 		if n.Kind != yaml.MappingNode || !f.wanted(t, repo, n) {

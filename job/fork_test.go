@@ -87,6 +87,21 @@ func TestExactBranchesDoNotOverlap(t *testing.T) {
 	}
 }
 
+// In a central file a periodic without sources has none; in a repository's own it
+// is about that.
+func TestForkPeriodicWithoutSources(t *testing.T) {
+	t.Parallel()
+	source := forkSource(t, "f", "periodics: [{name: a, interval: 1h, annotations: {fork-per-release: 'true'}, spec: {containers: [{command: [x]}]}}]")
+	for _, central := range []bool{true, false} {
+		o := forkOptions()
+		o.Central = central
+		got, problems := job.ForkJobs([]job.Source{source}, o)
+		if len(problems) > 0 || strings.Contains(string(got.Text), "base_ref: release-1.2") == central {
+			t.Errorf("central %v: %v\n%s", central, problems, got.Text)
+		}
+	}
+}
+
 func TestForkProblems(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, annotations, want string }{
@@ -146,7 +161,7 @@ func TestForkReal(t *testing.T) {
 		}
 	}
 	o := job.ForkOptions{Mode: job.ForkAuto, Repo: "kubernetes/kubernetes", Together: []string{"kubernetes/perf-tests"}, Branch: "release-1.35", DefaultBranch: "master",
-		Version: "1.35", GoVersion: "1.25.6", Dashboard: "sig-release-job-config-errors"}
+		Version: "1.35", Central: true, GoVersion: "1.25.6", Dashboard: "sig-release-job-config-errors"}
 	got, problems := job.ForkJobs(sources, o)
 	if failures, _ := strict.Split(problems); len(failures) > 0 {
 		t.Fatal(failures)
