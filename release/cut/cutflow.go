@@ -40,7 +40,7 @@ func (s *Service) defineCut() cutFlow {
 	made := flow.Add(d, outside(s, "provenance", "Check how it was made", s.checkProvenance), stage)
 
 	// Go or no-go, with evidence; then people.
-	verdict := flow.Add(d, outside(s, "gates", "Judge the readiness", s.judge), stage, made)
+	verdict := flow.Add(d, outside(s, "gates", "Judge the readiness", s.judge), stage, made, followed)
 	asked := flow.Add(d, outside(s, "sign-offs", "Collect sign-offs given before", s.collectSignOffs), stage, verdict)
 	approved := flow.AwaitApproval(d, approvalStep, "Approval", flow.Map(asked, func(o signOffs) []string { return o.Ask }), verdict)
 
