@@ -264,6 +264,9 @@ func (f *Folder) DeleteRelease(_ context.Context, repo forge.RepoName, id int64)
 // publish writes the page where readers look, release.json last: it is what says
 // that a release is there.
 func (f *Folder) publish(ctx context.Context, p page) (page, error) {
+	if _, err := os.Stat(f.Public()); errors.Is(err, os.ErrNotExist) {
+		return p, fmt.Errorf("publishing release %s: %w: there is no repository %s; push the tag first", p.Tag, forge.ErrInvalid, f.Public())
+	}
 	repo, err := git.Open(ctx, f.Public())
 	if err != nil {
 		return p, err
