@@ -262,6 +262,7 @@ func (a *App) Account(ctx context.Context, person string) (string, error) {
 
 func (a *App) openAloneReleases(ctx context.Context) error {
 	s := a.alone
+	a.clones.Seed = s.Clone.Dir
 	builds, err := buildEnvironment(ctx)
 	if err != nil {
 		return err

@@ -26,6 +26,11 @@ type Cache struct {
 	// for a remote whose address changes while it stays the same.
 	Key func(url string) string
 
+	// Seed is a repository on this machine whose objects a new mirror begins
+	// with, so that they need not be fetched; none when empty. The remote itself
+	// serves where it is a folder.
+	Seed string
+
 	dir   string
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex
@@ -54,11 +59,13 @@ func (c *Cache) Repository(ctx context.Context, url string, auth Auth) (*Reposit
 	lock.Lock()
 	defer lock.Unlock()
 
-	if _, err := os.Stat(filepath.Join(dir, "HEAD")); errors.Is(err, os.ErrNotExist) {
+	_, err := os.Stat(filepath.Join(dir, "HEAD"))
+	begun := errors.Is(err, os.ErrNotExist)
+	if begun {
 		if err := os.MkdirAll(c.dir, 0o755); err != nil {
 			return nil, fmt.Errorf("making the clone cache: %w", err)
 		}
-		if _, err := Init(ctx, dir, true, "main"); err != nil {
+		if err := c.begin(ctx, dir, url); err != nil {
 			return nil, fmt.Errorf("caching %s: %w", url, err)
 		}
 	} else if err != nil {
@@ -69,5 +76,29 @@ func (c *Cache) Repository(ctx context.Context, url string, auth Auth) (*Reposit
 		"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+refs/pull/*/head:refs/pull/*/head"); err != nil {
 		return nil, fmt.Errorf("fetching %s: %w", url, err)
 	}
+	if begun {
+		if err := r.dropSeed(ctx); err != nil {
+			return nil, fmt.Errorf("caching %s: %w", url, err)
+		}
+	}
 	return r, nil
+}
+
+// begin makes the mirror of a remote. It appears with all its objects or not at
+// all.
+func (c *Cache) begin(ctx context.Context, dir, url string) error {
+	seed := c.Seed
+	if filepath.IsAbs(url) {
+		seed = url
+	}
+	temporary, err := os.MkdirTemp(c.dir, ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temporary)
+	fresh := filepath.Join(temporary, "mirror.git")
+	if _, err := InitFrom(ctx, seed, fresh, "main"); err != nil {
+		return err
+	}
+	return os.Rename(fresh, dir)
 }

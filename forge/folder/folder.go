@@ -265,7 +265,11 @@ func (f *Folder) initialize(ctx context.Context, dir string) error {
 	}
 	defer os.RemoveAll(temporary)
 	fresh := filepath.Join(temporary, "repository.git")
-	if _, err := git.Init(ctx, fresh, true, branch); err != nil {
+	seed := "" // what is published holds nothing but what was published
+	if f.o.Clone != nil && dir == f.mirror() {
+		seed = f.o.Clone.Dir
+	}
+	if _, err := git.InitFrom(ctx, seed, fresh, branch); err != nil {
 		return fmt.Errorf("making the repository %s: %w", dir, err)
 	}
 	if err := os.Rename(fresh, dir); err != nil {
