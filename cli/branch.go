@@ -13,7 +13,7 @@ import (
 func newBranch(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "branch", Short: "Release branches"}
 	c.AddCommand(newBranchCreate(s), newBranchFF(s), newBranchJobs(s))
-	return c
+	return standing(s, c)
 }
 
 func newBranchCreate(s Streams) *cobra.Command {

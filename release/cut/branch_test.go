@@ -106,16 +106,17 @@ func TestCreateBranchMovedMeanwhile(t *testing.T) {
 // An answer that is lost after the act is no second act.
 func TestCreateBranchSurvivesLostAnswers(t *testing.T) {
 	t.Parallel()
-	for _, act := range []string{"protect", "milestone v0.1", "milestone v0.2", "pull"} {
+	for _, act := range []string{"branch", "protect", "milestone v0.1", "milestone v0.2", "pull"} {
 		t.Run(act, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
 			d := newDesk(t, p.dir)
 			d.lose = act
-			s := newService(t, branchOptions(p.dir, p.forge, p.forge, p.bucket, &flow.Memory{}, d))
+			f := countedForge{p.forge, d}
+			s := newService(t, branchOptions(p.dir, f, f, p.bucket, &flow.Memory{}, d))
 			run := createBranch(t, s, cut.BranchRequest{Branch: "release-0.1"})
 			drive(t, s, run.ID, flow.Succeeded)
-			if log := d.state(t).Log; len(log) != 4 || d.lose != "" {
+			if log := d.state(t).Log; len(log) != 5 || d.lose != "" {
 				t.Errorf("done: %v", log)
 			}
 		})
