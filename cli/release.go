@@ -23,7 +23,7 @@ that was killed goes on with seaworthy release resume.`,
 	}
 	c.AddCommand(newReleasePlan(s), newReleaseStage(s), newReleaseCut(s), newReleaseStatus(s), newReleaseWatch(s),
 		newReleaseApprove(s), newReleaseResume(s), newReleaseAbort(s), newReleaseHistory(s), newReleaseTrain(s), newReleaseVerify(s))
-	c.AddCommand(newReleasePush(s))
+	c.AddCommand(newReleaseLogs(s), newReleasePush(s))
 	return standing(s, c)
 }
 
@@ -54,7 +54,7 @@ func (f *stageFlags) request(ctx context.Context, a *app.App) (cut.StageRequest,
 
 func newReleaseStage(s Streams) *cobra.Command {
 	var f stageFlags
-	var until string
+	var o byHand
 	c := &cobra.Command{
 		Use:   "stage",
 		Short: "Build a release and keep it private (a rehearsal unless --nomock)",
@@ -69,11 +69,14 @@ goes to stdout, as the next command to type. What a rehearsal staged can only be
 				if err != nil {
 					return err
 				}
-				started, err := a.Releases.Stage(cmd.Context(), r)
-				if err != nil {
+				if err := o.check(a, "stage"); err != nil {
 					return err
 				}
-				if err := drive(cmd.Context(), s, a, started.ID, flow.DriveOptions{Until: until}); err != nil {
+				started, err := a.Releases.Stage(cmd.Context(), r)
+				if started, err = o.takeUp(started, err, sameStage(r)); err != nil {
+					return err
+				}
+				if err := o.drive(cmd.Context(), s, a, started.ID); err != nil {
 					return err
 				}
 				staged, known, err := a.Releases.StageResult(cmd.Context(), started.ID)
@@ -88,13 +91,14 @@ goes to stdout, as the next command to type. What a rehearsal staged can only be
 	}
 	f.add(c)
 	c.Flags().BoolVar(&f.real, "nomock", false, "stage for real")
-	c.Flags().StringVar(&until, "until", "", "stop after this `step`")
+	o.add(c)
 	return c
 }
 
 func newReleaseCut(s Streams) *cobra.Command {
 	var f change
-	var build, until string
+	var build string
+	var o byHand
 	var real bool
 	c := &cobra.Command{
 		Use:   "cut",
@@ -110,11 +114,15 @@ same steps and leaves nothing public. Where the configuration asks for approvals
 				if err != nil {
 					return err
 				}
-				started, err := a.Releases.Cut(cmd.Context(), cut.CutRequest{Repo: repo, BuildVersion: build, Mock: !real, Actor: me()})
-				if err != nil {
+				if err := o.check(a, "cut"); err != nil {
 					return err
 				}
-				if err := drive(cmd.Context(), s, a, started.ID, flow.DriveOptions{Until: until}); err != nil {
+				r := cut.CutRequest{Repo: repo, BuildVersion: build, Mock: !real, Actor: me()}
+				started, err := a.Releases.Cut(cmd.Context(), r)
+				if started, err = o.takeUp(started, err, sameCut(r)); err != nil {
+					return err
+				}
+				if err := o.drive(cmd.Context(), s, a, started.ID); err != nil {
 					return err
 				}
 				return sayRehearsed(cmd.Context(), s, a, started.ID, "publishes")
@@ -124,7 +132,7 @@ same steps and leaves nothing public. Where the configuration asks for approvals
 	f.add(c)
 	c.Flags().StringVar(&build, "build-version", "", "`version` that release stage printed")
 	c.Flags().BoolVar(&real, "nomock", false, "publish for real")
-	c.Flags().StringVar(&until, "until", "", "stop after this `step`")
+	o.add(c)
 	require(c, "build-version")
 	return c
 }

@@ -130,20 +130,22 @@ holds the state folder and every role.`,
 
 func newReleaseResume(s Streams) *cobra.Command {
 	var p platform
-	var o flow.DriveOptions
+	var o byHand
 	c := &cobra.Command{
 		Use:   "resume RUN",
 		Short: "Go on with a stage or cut that failed or was killed",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
-				return drive(cmd.Context(), s, a, args[0], o)
+			return onRun(cmd.Context(), p, args[0], func(a *app.App, t flow.Timeline) error {
+				if err := o.check(a, t.Run.Flow); err != nil {
+					return err
+				}
+				return o.drive(cmd.Context(), s, a, args[0])
 			})
 		},
 	}
 	p.add(c)
-	c.Flags().StringVar(&o.Until, "until", "", "stop after this `step`")
-	c.Flags().StringVar(&o.Only, "step", "", "run this one `step` only")
+	o.add(c)
 	return c
 }
 
