@@ -117,13 +117,14 @@ func declareCIP(fl *pflag.FlagSet) translation {
 	minimal := fl.Bool("minimal-snapshot", false, "list no digests without tags")
 	output := fl.String("output", "", "how to list: yaml or csv")
 	key := fl.String("key", "", "sign with this key: a file or the address of a key service (not of kpromo)")
+	policy := fl.String("staging-policy", "", "file that says who must have signed an image in staging (not of kpromo)")
 	severity := fl.Int("vuln-severity-threshold", -1, "refused unless it is -1: images are not scanned for vulnerabilities here")
 	size := fl.Int("max-image-size", 0, "refused unless it is 0: images are not weighed here (of older kpromo)")
 	threads := fl.String("threads", "", "requests to one registry at once")
 	signing := fl.Bool("sign", true, "sign what is promoted, with --key")
 	ignored(fl, "the key of --key signs", "signer-account")
 	ignored(fl, "requests are bounded by --threads", "max-signature-ops")
-	ignored(fl, "signatures of staging travel with the image; 'seaworthy verify' with the same flags and --trusted-root checks them", "certificate-identity", "certificate-identity-regexp", "certificate-oidc-issuer", "certificate-oidc-issuer-regexp")
+	ignored(fl, "whose signatures count in staging is said by --staging-policy", "certificate-identity", "certificate-identity-regexp", "certificate-oidc-issuer", "certificate-oidc-issuer-regexp")
 	ignoredSwitches(fl, "credentials are those of docker login and gcloud", "use-service-account")
 	ignored(fl, "credentials are those of docker login and gcloud", "key-files")
 	ignored(fl, "warnings and results are printed", "log-level")
@@ -158,6 +159,7 @@ func declareCIP(fl *pflag.FlagSet) translation {
 		}
 		l := commandLine{"promote", "run", "--manifests", manifests}
 		l.add("--since", *since)
+		l.add("--staging-policy", *policy)
 		if *signing {
 			l.add("--key", *key)
 		}

@@ -206,6 +206,7 @@ func TestKpromoLines(t *testing.T) {
 		{"kpromo cip --thin-manifest-dir d --vuln-severity-threshold -1 --output yaml", "promote run --manifests d"},
 		{"kpromo cip --thin-manifest-dir d --max-image-size 2048", "error"},
 		{"kpromo cip --manifest m --key k --sign=false", "promote run --manifests m"},
+		{"kpromo cip --manifest m --staging-policy p.yaml", "promote run --manifests m --staging-policy p.yaml"},
 		{"kpromo cip --manifest m --key k --sign", "promote run --manifests m --key k"},
 		{"kpromo cip --snapshot r --snapshot-tag v1 --minimal-snapshot --output CSV", "promote manifest snapshot --registry r --tag v1 --minimal --format csv"},
 		{"kpromo cip --thin-manifest-dir d --manifest-based-snapshot-of r", "promote manifest snapshot --registry r --manifests d"},

@@ -43,6 +43,7 @@ type promoteRun struct {
 	registryFlags
 	signerFlags
 	manifests, since, state, log     string
+	stagingPolicy                    string
 	nomock, recheck, record, signAll bool
 	verbose                          bool
 	out                              outputFlag
@@ -61,6 +62,9 @@ An image that fails, or is refused, keeps no other from being promoted. The exit
 source is lost, and 3 if images were refused because a tag would move. What was begun and not finished is taken up by
 the next run, from what the destinations hold and a journal in the state folder.
 
+With --staging-policy an image is refused unless its signatures and statements in staging fulfil the policy: the exit
+code is 3.
+
 With --key every image is signed at its first destination before it gets a tag, and the signature is copied to the
 others. A signature that could not be made is made up for by the next run.`,
 		Example: `  seaworthy promote run --manifests registry.k8s.io
@@ -73,6 +77,7 @@ others. A signature that could not be made is made up for by the next run.`,
 	fl.StringVar(&f.manifests, "manifests", "", "`path` of a manifest or of a folder of thin ones")
 	fl.StringVar(&f.since, "since", "", "promote only what was added since this `commit`, or since an age such as \"7 days\"")
 	fl.BoolVar(&f.nomock, "nomock", false, "do it; without this nothing is changed")
+	fl.StringVar(&f.stagingPolicy, "staging-policy", "", "`file` that says who must have signed an image in staging; others are refused (see seaworthy verify)")
 	addState(c, &f.state)
 	fl.BoolVar(&f.recheck, "recheck", false, "look at every tag, also at those that were seen right within a day")
 	fl.BoolVar(&f.signAll, "sign-all", false, "sign all images of the manifests, not only those promoted from here")
@@ -112,6 +117,9 @@ func (f *promoteRun) run(ctx context.Context, s Streams) (err error) {
 		o.Trust = -1
 	}
 	if o.Signers, err = f.signers(ctx); err != nil {
+		return err
+	}
+	if o.Admit, err = f.admission(ctx); err != nil {
 		return err
 	}
 	details, err := f.details(s)
@@ -311,6 +319,30 @@ func (f *promoteRun) signers(ctx context.Context) ([]transfer.Signer, error) {
 		all = append(all, recording{v})
 	}
 	return all, nil
+}
+
+// admission verifies images in staging.
+func (f *promoteRun) admission(ctx context.Context) (func(context.Context, name.Digest) (string, error), error) {
+	if f.stagingPolicy == "" {
+		return nil, nil
+	}
+	v, err := (&verifyFlags{policy: f.stagingPolicy}).verifier(ctx)
+	if err != nil {
+		return nil, err
+	}
+	puller, err := remote.NewPuller(registryOptions(ctx)...)
+	if err != nil {
+		return nil, err
+	}
+	o := sign.ImageOptions{Remote: append(registryOptions(ctx), remote.Reuse(puller))}
+	return func(ctx context.Context, staged name.Digest) (string, error) {
+		_, err := v.Image(ctx, staged, o)
+		var refusal *sign.Refusal
+		if errors.As(err, &refusal) {
+			return "it does not verify in staging: " + strings.Join(refusal.Reasons, "; "), nil
+		}
+		return "", err
+	}, nil
 }
 
 // vouching signs promoted images.

@@ -178,3 +178,32 @@ func TestPromoteRunRefusesNonsense(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestPromoteRunVerifiesStaging: an image is promoted only if those have signed
+// it in staging whom the policy names.
+func TestPromoteRunVerifiesStaging(t *testing.T) {
+	t.Parallel()
+	source, target := registryHost(t), registryHost(t)
+	trusted, foreign, bare := pushRandom(t, source+"/staging/app:v1"), pushRandom(t, source+"/staging/app:v2"), pushRandom(t, source+"/staging/app:v3")
+	folder := t.TempDir()
+	manifest := writeFile(t, filepath.Join(folder, "m.yaml"), fmt.Sprintf("registries:\n- name: %s/staging\n  src: true\n- name: %s/prod\nimages:\n- name: app\n  dmap:\n    %q: [v1]\n    %q: [v2]\n    %q: [v3]\n",
+		source, target, trusted, foreign, bare))
+	for name, digest := range map[string]string{"release": trusted, "foreign": foreign} {
+		key := filepath.Join(folder, name)
+		answers(t, 0, "sign", "key", "--prefix", key, "--no-password")
+		answers(t, 0, "sign", "--key", key+".key", "--nomock", source+"/staging/app@"+digest)
+	}
+	policy := writeFile(t, filepath.Join(folder, "policy.yaml"), "signers:\n- name: release\n  key: release.pub\n")
+	line := []string{"promote", "run", "--manifests", manifest, "--state", filepath.Join(folder, "state"), "--staging-policy", policy}
+	mock := seaworthy(t, line...)
+	if mock.code != 3 || strings.Count(mock.out, "refused: ") != 2 || !strings.Contains(mock.out, "it does not verify in staging: ") || !strings.Contains(mock.out, "1 image to promote (1 edge), 2 refused") {
+		t.Errorf("%+v", mock)
+	}
+	if done := seaworthy(t, append(line, "--nomock")...); done.code != 3 || !strings.Contains(done.out, "1 image promoted, 0 failed") {
+		t.Errorf("%+v", done)
+	}
+	if wrong := seaworthy(t, append(line, "--staging-policy", manifest)...); wrong.code != 2 {
+		t.Errorf("%+v", wrong)
+	}
+	answers(t, 0, "verify", "--key", filepath.Join(folder, "release.pub"), target+"/prod/app:v1")
+}

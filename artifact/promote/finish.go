@@ -74,18 +74,26 @@ func (p *planner) finish() {
 		return cmp.Or(strings.Compare(a.Source.Registry, b.Source.Registry), strings.Compare(a.Source.Image, b.Source.Image),
 			cmp.Compare(a.Digest, b.Digest), strings.Compare(a.Manifest, b.Manifest))
 	})
-	slices.SortStableFunc(p.plan.Refusals, func(a, b Refusal) int {
-		return cmp.Or(strings.Compare(a.Manifest, b.Manifest), cmp.Compare(a.Line, b.Line), strings.Compare(a.Image, b.Image))
-	})
+	p.plan.sortRefusals()
 	slices.SortStableFunc(p.plan.Warnings, func(a, b Warning) int {
 		return cmp.Or(strings.Compare(a.Manifest, b.Manifest), cmp.Compare(a.Line, b.Line), strings.Compare(a.Why, b.Why))
 	})
-	c := &p.plan.Counts
-	c.Refused = len(p.plan.Refusals)
-	for n, i := range p.plan.Items {
-		c.Edges += i.Edges()
-		if n == 0 || i.Digest != p.plan.Items[n-1].Digest || i.Source != p.plan.Items[n-1].Source {
-			c.Promote++
+	p.plan.count()
+}
+
+func (p *Plan) sortRefusals() {
+	slices.SortStableFunc(p.Refusals, func(a, b Refusal) int {
+		return cmp.Or(strings.Compare(a.Manifest, b.Manifest), cmp.Compare(a.Line, b.Line), strings.Compare(a.Image, b.Image))
+	})
+}
+
+// count counts what is in the plan, which is sorted.
+func (p *Plan) count() {
+	p.Counts.Refused, p.Counts.Edges, p.Counts.Promote = len(p.Refusals), 0, 0
+	for n, i := range p.Items {
+		p.Counts.Edges += i.Edges()
+		if n == 0 || i.Digest != p.Items[n-1].Digest || i.Source != p.Items[n-1].Source {
+			p.Counts.Promote++
 		}
 	}
 }

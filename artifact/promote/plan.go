@@ -1,6 +1,7 @@
 package promote
 
 import (
+	"fmt"
 	"iter"
 
 	"seaworthy/artifact"
@@ -65,6 +66,7 @@ const (
 	TagClash   Reason = "tag-clash"  // manifests give one destination tag to several digests
 	Unreadable Reason = "unreadable" // a registry could not be asked
 	Malformed  Reason = "malformed"  // what is written as digest or tag is none
+	Unverified Reason = "unverified" // its signatures in staging are not those that are wanted
 )
 
 // Refusal is one image that is not promoted. Nothing of it is in the plan.
@@ -84,6 +86,25 @@ type Warning struct {
 	Line     int    `json:"line"`
 	Image    string `json:"image,omitempty"` // staging repository
 	Why      string `json:"why"`
+}
+
+// Refuse takes an image out of the plan, wherever it was to go, and says why.
+func (p *Plan) Refuse(source Location, digest artifact.Digest, reason Reason, why string) {
+	kept := p.Items[:0]
+	told := map[string]bool{}
+	for _, i := range p.Items {
+		if i.Source != source || i.Digest != digest {
+			kept = append(kept, i)
+			continue
+		}
+		if at := fmt.Sprintf("%s:%d", i.Manifest, i.Line); !told[at] {
+			told[at] = true
+			p.Refusals = append(p.Refusals, Refusal{Manifest: i.Manifest, Line: i.Line, Image: source.Repository(), Digest: digest, Reason: reason, Why: why})
+		}
+	}
+	p.Items = kept
+	p.sortRefusals()
+	p.count()
 }
 
 // Counts are the sizes of a plan and of the manifests it was made of.

@@ -33,6 +33,10 @@ type Options struct {
 	// Folder is where large blobs are kept on the way to several registries;
 	// the system's folder for such things when empty.
 	Folder string
+	// Admit is asked of every image of the plan, where it is staged: why it
+	// must not be promoted, empty if it may. An error refuses the image, too,
+	// as one that cannot be read. nil admits all.
+	Admit func(ctx context.Context, staged name.Digest) (why string, err error)
 	// Signers vouch for every image after it is copied and before it gets its
 	// tags. An image that one of them failed on is made up for by the next run.
 	Signers []Signer
@@ -125,6 +129,9 @@ func Prepare(ctx context.Context, manifests []promote.Manifest, o Options) (*Pro
 		if err := p.survey.broken[staged{r.Image, r.Digest}]; err != nil && r.Reason == promote.NotStaged {
 			r.Reason, r.Why = promote.Unreadable, err.Error()
 		}
+	}
+	if err := p.admit(ctx); err != nil {
+		return nil, fmt.Errorf("verifying what is staged: %w", err)
 	}
 	return p, nil
 }
