@@ -96,3 +96,50 @@ func TestOwnHeaderReachesTheRemote(t *testing.T) {
 		t.Errorf("the remote was sent %q", got)
 	}
 }
+
+// A remote reached by SSH is reached with the command that the clone names, as
+// a checkout with a key leaves it; pushes, too.
+func TestOwnSSH(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	remote, err := Init(ctx, filepath.Join(t.TempDir(), "remote.git"), true, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clone, err := Init(ctx, filepath.Join(t.TempDir(), "clone"), false, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a server behind SSH does: run the command that Git asks for.
+	log := filepath.Join(t.TempDir(), "asked")
+	ssh := filepath.Join(t.TempDir(), "ssh")
+	script := "#!/bin/sh\necho \"$@\" >>" + log + "\nfor last; do :; done\nexec sh -c \"$last\"\n"
+	if err := os.WriteFile(ssh, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"config", "core.sshCommand", ssh},
+		{"-c", "user.name=Ada", "-c", "user.email=ada@example.org", "commit", "-q", "--allow-empty", "-m", "Begin"}} {
+		if _, err := clone.Git(ctx, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own, err := OwnSettings(ctx, clone.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "ssh://git@forge.example:2222" + remote.Dir
+	if err := clone.WithAuth(Auth{Own: own}).Push(ctx, url, PushOptions{}, "HEAD:refs/heads/main"); err != nil {
+		t.Fatal(err)
+	}
+	mirror, err := NewCache(filepath.Join(t.TempDir(), "cache")).Repository(ctx, url, Auth{Own: own})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mirror.Resolve(ctx, "refs/heads/main"); err != nil {
+		t.Error(err)
+	}
+	asked, err := os.ReadFile(log)
+	if err != nil || !strings.Contains(string(asked), "git@forge.example") || !strings.Contains(string(asked), "git-receive-pack") {
+		t.Errorf("SSH was asked %q, %v", asked, err)
+	}
+}
