@@ -55,7 +55,8 @@ type Request struct {
 	// OutDir takes the archives; it is made when missing.
 	OutDir string
 	// Parallel bounds the targets worked on at once; 0 means one per
-	// processor. A large program takes gigabytes to link.
+	// processor, and fewer where memory is short: a large program takes
+	// gigabytes to link.
 	Parallel int
 }
 
@@ -215,7 +216,7 @@ func (r Request) parallel() int {
 	if r.Parallel > 0 {
 		return r.Parallel
 	}
-	return runtime.GOMAXPROCS(0)
+	return bounded(runtime.GOMAXPROCS(0), os.DirFS("/"))
 }
 
 // number is the version as it stands in file names: without folder and v.
