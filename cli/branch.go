@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -40,7 +43,7 @@ dashboards, milestones and labels, and of its next version. The plan is printed 
 				if err != nil {
 					return err
 				}
-				if err := drive(cmd.Context(), s, a, r.ID, flow.DriveOptions{Until: cut.BranchPlanned}); err != nil {
+				if err := decide(cmd.Context(), s, a, r.ID, cut.BranchPlanned); err != nil {
 					return err
 				}
 				plan, known, err := a.Releases.BranchPlan(cmd.Context(), r.ID)
@@ -62,4 +65,15 @@ dashboards, milestones and labels, and of its next version. The plan is printed 
 	c.Flags().StringVar(&commit, "commit", "", "`commit` to begin at (the default branch's tip if empty)")
 	c.Flags().BoolVar(&real, "nomock", false, "do it for real")
 	return c
+}
+
+// decide takes a run to the step after which it is known what it does. The steps
+// are shown when it goes on.
+func decide(ctx context.Context, s Streams, a *app.App, id, until string) error {
+	_, err := a.Releases.Resume(ctx, id, flow.DriveOptions{Until: until})
+	said := refusal(err)
+	if errors.Is(err, flow.ErrFailed) && exitCode(said) != exitVerdict {
+		fmt.Fprintf(s.Err, "Once that is mended: seaworthy release resume %s\n", id)
+	}
+	return said
 }

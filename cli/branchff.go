@@ -58,7 +58,7 @@ moved the branch meanwhile, it stops.`,
 // fastForward says what would be pushed, asks where somebody is to be asked, and
 // pushes. What is not wanted is aborted, so that the branch is free again.
 func fastForward(ctx context.Context, s Streams, a *app.App, id string, ask bool) error {
-	if err := drive(ctx, s, a, id, flow.DriveOptions{Until: cut.FastForwardPlanned}); err != nil {
+	if err := decide(ctx, s, a, id, cut.FastForwardPlanned); err != nil {
 		return endRefused(ctx, a, id, err)
 	}
 	m, known, err := a.Releases.Movement(ctx, id)
