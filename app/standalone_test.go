@@ -391,3 +391,40 @@ func TestStandaloneRefusals(t *testing.T) {
 		t.Errorf("a bad token file: %v", err)
 	}
 }
+
+// Who signs off without a platform is who the roles name, and no administrator.
+func TestStandaloneApproval(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{"seaworthy.yaml": "version: 1\nrelease: {gates: {rehearsal: optional, approvals: [{role: captain, logins: [ada]}]}}\n"}
+	for name, content := range plain {
+		files[name] = content
+	}
+	repo := repository(t, "main", files)
+	// It was released from its default branch before.
+	if _, err := repo.Git(t.Context(), "-c", "user.name=Ada", "-c", "user.email=a@b.c", "tag", "-am", "v0.1.0", "v0.1.0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := repo.Git(t.Context(), "-c", "user.name=Ada", "-c", "user.email=a@b.c", "commit", "--allow-empty", "-qm", "More"); err != nil {
+		t.Fatal(err)
+	}
+	l := standAlone(t, cloned(t, repo.Dir, git.Auth{}), app.Standalone{To: "folder:" + filepath.Join(t.TempDir(), "www")})
+	ctx := t.Context()
+	l.run(l.Releases.Stage(ctx, cut.StageRequest{Repo: l.repo, Kind: release.Official, Actor: "ada"}))
+	plan, err := l.Releases.Plan(ctx, cut.StageRequest{Repo: l.repo, Kind: release.Official})
+	l.must(err)
+	r, err := l.Releases.Cut(ctx, cut.CutRequest{Repo: l.repo, BuildVersion: plan.BuildVersion, Actor: "ada"})
+	l.must(err)
+	if state, err := l.Releases.Drive(ctx, r.ID, flow.DriveOptions{}); err != nil || state != flow.Waiting {
+		t.Fatalf("a cut that needs approval: %s, %v", state, err)
+	}
+	for _, login := range []string{"ben", app.AdminLogin} {
+		if err := l.Approve(ctx, r.ID, "captain", login, ""); err == nil || !strings.Contains(err.Error(), "ada") {
+			t.Errorf("%s approves: %v", login, err)
+		}
+	}
+	l.must(l.Approve(ctx, r.ID, "captain", "ada", "it is good"))
+	if state, err := l.Releases.Drive(ctx, r.ID, flow.DriveOptions{}); err != nil || state != flow.Succeeded {
+		t.Errorf("after the approval: %s, %v", state, err)
+	}
+	l.verified(plan.Version().String())
+}
