@@ -93,6 +93,7 @@ type App struct {
 	clones   *git.Cache
 	projects projects
 	turns    turns
+	trains   timetables
 	secrets  secrets
 	listener net.Listener
 	handler  http.Handler

@@ -29,7 +29,7 @@ func (a *App) openSite(context.Context) error {
 		Secret: secret, Verify: github.VerifySignature, Decode: github.DecodeEvent, Ingest: a.ingest, Now: a.o.Now, Log: a.o.Log,
 	})
 	pages, err := web.New(web.Options{
-		Repos: a.Repos, Runs: a.Runs, Forge: a.Forge, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases,
+		Repos: a.Repos, Runs: a.Runs, Forge: a.Forge, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Artifacts: a.Runs, Timetable: a.trains.of,
 		Story: a.o.Story, Hub: a.Hub, Now: a.o.Now, Log: a.o.Log, Version: a.o.Version,
 	})
 	if err != nil {

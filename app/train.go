@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"seaworthy/flow"
@@ -103,6 +104,7 @@ func (a *App) Depart(ctx context.Context, repo forge.RepoName) error {
 	if err != nil {
 		return err
 	}
+	a.trains.put(repo, linesOf(stops))
 	var errs []error
 	for _, s := range stops {
 		if err := a.depart(ctx, s); err != nil {
@@ -120,11 +122,36 @@ func (a *App) Timetable(ctx context.Context, repo forge.RepoName) ([]train.Line,
 	if err != nil {
 		return nil, err
 	}
+	return linesOf(stops), nil
+}
+
+func linesOf(stops []service) []train.Line {
 	lines := make([]train.Line, 0, len(stops))
 	for _, s := range stops {
-		lines = append(lines, train.NewLine(repo.String(), s.rule, s.facts, train.Decide(s.rule, s.facts)))
+		lines = append(lines, train.NewLine(s.repo.String(), s.rule, s.facts, train.Decide(s.rule, s.facts)))
 	}
-	return lines, nil
+	return lines
+}
+
+// timetables keeps what was found out last, for pages that must not wait.
+type timetables struct {
+	mu sync.Mutex
+	by map[forge.RepoName][]train.Line
+}
+
+func (t *timetables) put(repo forge.RepoName, lines []train.Line) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.by == nil {
+		t.by = map[forge.RepoName][]train.Line{}
+	}
+	t.by[repo] = lines
+}
+
+func (t *timetables) of(repo forge.RepoName) []train.Line {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.by[repo]
 }
 
 // service is a rule at one of the branches that it serves.

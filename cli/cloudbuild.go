@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"seaworthy/app"
+	"seaworthy/job"
 	"seaworthy/job/cloudbuild"
 	buildsteps "seaworthy/job/steps"
 )
@@ -29,6 +32,12 @@ type cloudBuildFlags struct {
 	passthrough               []string
 	artifacts                 string
 	out                       outputFlag
+
+	// submit has a platform run the build.
+	submit bool
+	change
+	branch string
+	limit  time.Duration
 }
 
 func (f *cloudBuildFlags) add(c *cobra.Command) {
@@ -46,12 +55,25 @@ func (f *cloudBuildFlags) add(c *cobra.Command) {
 	fl.StringSliceVar(&f.passthrough, "env-passthrough", nil, "`names` of environment variables that become substitutions, NAME as _NAME")
 	fl.StringVar(&f.artifacts, "artifacts", "", "`folder` that takes logs, report and files ($ARTIFACTS if empty)")
 	f.out.add(c)
+	fl.BoolVar(&f.submit, "submit", false, "have the platform run it, on the tip of --branch, and follow its log")
+	f.change.add(c)
+	fl.StringVar(&f.branch, "branch", "", "`branch` to build, with --submit (the default branch if empty)")
+	fl.DurationVar(&f.limit, "limit", 0, "how `long` all of it may take, with --submit (2h if 0)")
 }
 
 // check refuses flags of the one kind of build with the other.
 func (f *cloudBuildFlags) check(c *cobra.Command) error {
 	wrong, why := []string{"variants", "variant", "build-dir", "no-source", "with-git-dir", "require-clean", "push", "project", "substitution",
 		"env-passthrough", "artifacts", "output"}, "is only for --config"
+	if !f.submit {
+		for _, name := range []string{"dir", "database", "repo", "branch", "limit"} {
+			if c.Flags().Changed(name) {
+				return usagef("--%s is only for --submit", name)
+			}
+		}
+	} else if f.config == "" {
+		return usagef("--submit is only for --config")
+	}
 	if f.config != "" {
 		wrong, why = []string{"out", "version", "platform", "format", "source", "sums-beside"}, "makes no sense with --config, whose steps decide what is built"
 	}
@@ -89,6 +111,9 @@ func (f *cloudBuildFlags) run(ctx context.Context, s Streams) error {
 	values, err := f.values()
 	if err != nil {
 		return err
+	}
+	if f.submit {
+		return f.submitIt(ctx, s)
 	}
 	if f.variants == "" {
 		beside := filepath.Join(filepath.Dir(f.config), "variants.yaml")
@@ -133,6 +158,59 @@ func (f *cloudBuildFlags) run(ctx context.Context, s Streams) error {
 		return fmt.Errorf("the build failed: %s", strings.Join(failed, "; "))
 	}
 	return nil
+}
+
+// submitIt has the platform run the build, and follows its log.
+func (f *cloudBuildFlags) submitIt(ctx context.Context, s Streams) error {
+	if f.artifacts != "" || f.noSource {
+		return usagef("--artifacts and --no-source make no sense with --submit: the platform keeps what a build leaves, and checks the branch out")
+	}
+	file := filepath.ToSlash(filepath.Clean(f.config))
+	if filepath.IsAbs(f.config) || strings.HasPrefix(file, "../") {
+		return usagef("--config %s: with --submit, name the file as the repository has it", f.config)
+	}
+	arguments := []string{"--build-dir", f.source}
+	for _, o := range []struct{ name, value string }{{"--variants", f.variants}, {"--variant", f.variant}, {"--project", f.project}} {
+		if o.value != "" {
+			arguments = append(arguments, o.name, o.value)
+		}
+	}
+	for _, o := range []struct {
+		name string
+		on   bool
+	}{{"--with-git-dir", f.gitFolder}, {"--require-clean", f.clean}, {"--push", f.push}} {
+		if o.on {
+			arguments = append(arguments, o.name)
+		}
+	}
+	values, err := f.values() // those of this environment, now
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		arguments = append(arguments, "--substitution", name+"="+values[name])
+	}
+	return f.with(ctx, func(a *app.App) error {
+		repo, err := f.find(ctx, a)
+		if err != nil {
+			return err
+		}
+		e, err := a.SubmitCloudBuild(ctx, app.Submission{Repo: repo, Branch: f.branch, File: file, Arguments: arguments, Timeout: f.limit, Actor: me()})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(s.Err, a.RunURL(e))
+		if err := copyLog(ctx, s.Out, a, e.BuildID, true); err != nil {
+			return err
+		}
+		if e, err = execution(ctx, a, e.BuildID); err != nil {
+			return err
+		}
+		if e.State != job.Success {
+			return fmt.Errorf("build %s: %s", e.BuildID, e.Description)
+		}
+		return nil
+	})
 }
 
 func printBuilt(w io.Writer, built []app.CloudBuilt) error {

@@ -67,6 +67,7 @@ func (s *Site) releases(r *http.Request) (view, error) {
 	ctx := r.Context()
 	type releasesPage struct {
 		Published []publishedRow
+		Trains    []trainRow
 		Flows     []flowRow
 	}
 	var p releasesPage
@@ -84,6 +85,7 @@ func (s *Site) releases(r *http.Request) (view, error) {
 		}
 	}
 	slices.SortStableFunc(p.Published, func(a, b publishedRow) int { return b.PublishedAt.Compare(a.PublishedAt) })
+	p.Trains = s.trains(repos)
 	if p.Flows, err = s.flowRows(ctx, repos); err != nil {
 		return view{}, err
 	}

@@ -65,6 +65,7 @@ const logLines = 2000
 type runPage struct {
 	Run     job.Execution
 	Mark    Mark
+	Builds  []stepsBuild
 	Tests   []failedTest
 	Counted string // how many of the tests failed
 	Lines   []logLine
@@ -90,6 +91,9 @@ func (s *Site) run(r *http.Request) (view, error) {
 		p.Mark.Word += " in " + d
 	}
 	if err := s.failedTests(r.Context(), &p); err != nil {
+		return view{}, err
+	}
+	if p.Builds, err = s.builds(r.Context(), e); err != nil {
 		return view{}, err
 	}
 	log, size, live, err := s.Runs.Logs(r.Context(), e.ID, 0)

@@ -22,6 +22,7 @@ import (
 	"seaworthy/merge"
 	"seaworthy/merge/queue"
 	"seaworthy/release/cut"
+	"seaworthy/release/train"
 	"seaworthy/signal"
 )
 
@@ -84,11 +85,15 @@ type Options struct {
 	Queue    Queue
 	Signal   Signal
 	Releases Releases
-	Story    func() []StoryStep
-	Hub      *Hub
-	Now      func() time.Time
-	Log      *slog.Logger
-	Version  string
+	// Artifacts shows the steps of declarative builds, and Timetable when
+	// releases depart, as it was looked at last; nil shows neither.
+	Artifacts Artifacts
+	Timetable func(repo forge.RepoName) []train.Line
+	Story     func() []StoryStep
+	Hub       *Hub
+	Now       func() time.Time
+	Log       *slog.Logger
+	Version   string
 }
 
 //go:embed templates static
@@ -137,6 +142,7 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /runs", s.page(s.runs))
 	s.mux.HandleFunc("GET /runs/{id}", s.page(s.run))
 	s.mux.HandleFunc("GET /runs/{id}/log", s.rawLog)
+	s.mux.HandleFunc("GET /runs/{id}/step/{name...}", s.stepLog)
 	s.mux.HandleFunc("GET /signal", s.page(s.signal))
 	s.mux.HandleFunc("GET /{owner}/{repo}/grid/{job}", s.page(s.grid))
 	s.mux.HandleFunc("GET /releases", s.page(s.releases))
