@@ -44,6 +44,8 @@ func steps(t flow.Timeline) []demo.Step {
 	for _, s := range t.Steps {
 		step := demo.Step{Title: s.Title, Note: s.Sentence, Duration: s.Duration, State: demo.Pending}
 		switch {
+		case s.State == flow.StepSkipped:
+			step.State = demo.Skipped
 		case s.State.Over():
 			step.State = demo.Done
 		case s.State == flow.StepRunning, s.State == flow.StepWaiting:

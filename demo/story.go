@@ -16,6 +16,7 @@ const (
 	Pending State = "pending"
 	Running State = "running"
 	Done    State = "done"
+	Skipped State = "skipped" // there was nothing to do; Note says why
 	Failed  State = "failed"
 )
 
@@ -148,7 +149,7 @@ func (t *Terminal) width() int {
 func (t *Terminal) lines(steps []Step) error {
 	for ; t.said < len(steps); t.said++ {
 		s := steps[t.said]
-		if s.State != Done && s.State != Failed {
+		if s.State == Pending || s.State == Running {
 			return nil
 		}
 		if _, err := fmt.Fprintln(t.Out, t.line(s, 0)); err != nil {
@@ -167,6 +168,8 @@ func (t *Terminal) line(s Step, width int) string {
 		shape, color = "◐", "36"
 	case Done:
 		shape, color = "●", "32"
+	case Skipped:
+		shape, color = "–", "2"
 	case Failed:
 		shape, color = "✕", "31"
 	}

@@ -242,3 +242,16 @@ func TestUntil(t *testing.T) {
 		t.Errorf("a look that fails ends with %v", err)
 	}
 }
+
+// A step with nothing to do is told of, but not as one that was done.
+func TestSkippedIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	terminal := Terminal{Out: &out}
+	if err := terminal.Draw([]Step{{Title: "Make the packages", State: Skipped, Note: "the project has none"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "–    0.0 s  Make the packages: the project has none\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}

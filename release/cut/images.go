@@ -170,6 +170,9 @@ type shipped struct {
 // digest. A published tag is never moved.
 func (s *Service) imagesThere(ctx context.Context, st staged) (shipped, bool, error) {
 	done := shipped{Images: len(st.Record.Images)}
+	if done.Images == 0 {
+		return done, false, nil // promoteImages says so
+	}
 	for _, i := range st.Record.Images {
 		reference, err := name.NewTag(path.Join(s.Registry.Address(), st.released(i)) + ":" + imageTag(st.version().String()))
 		if err != nil {
@@ -197,6 +200,9 @@ func (s *Service) imagesThere(ctx context.Context, st staged) (shipped, bool, er
 // and tags it last.
 func (s *Service) promoteImages(ctx context.Context, st staged) (done shipped, err error) {
 	done.Images = len(st.Record.Images)
+	if done.Images == 0 {
+		return done, flow.Skip("the release has no images")
+	}
 	journal, err := transfer.OpenJournal(filepath.Join(s.runDir(ctx), "images"))
 	if err != nil {
 		return done, fmt.Errorf("opening the journal of images: %w", err)
