@@ -34,7 +34,7 @@ func PlanBranch(p Project, b Branching) (release.BranchPlan, error) {
 		return plan, err
 	}
 	w := &brancher{project: p, in: b, plan: &plan}
-	steps := []func() error{w.jobs, w.gates, w.dashboards, w.milestones, w.mergeGate, w.changelog}
+	steps := []func() error{w.jobs, w.contexts, w.gates, w.dashboards, w.milestones, w.mergeGate, w.changelog}
 	for _, step := range steps {
 		if err := step(); err != nil {
 			return plan, err
@@ -201,16 +201,49 @@ func (w *brancher) sayJobs(file string) {
 			apart = append(apart, f.From)
 		}
 		if f.Context != f.FromContext {
-			if w.plan.Contexts == nil {
-				w.plan.Contexts = map[string]string{}
-			}
-			w.plan.Contexts[f.FromContext] = f.Context
+			w.replaceContext(f.FromContext, f.Context)
 		}
 	}
 	w.plan.Do("jobs", "%d in %s: %s", len(names), file, strings.Join(names, ", "))
 	if len(apart) > 0 {
 		w.plan.Do("jobs", "kept off %s, where their copies run: %s", w.in.Series.Branch, strings.Join(apart, ", "))
 	}
+}
+
+// contexts finds status contexts that no job reports for the branch: one that
+// protection asked for would keep every change from merging.
+func (w *brancher) contexts() error {
+	if w.plan.Rules.Protection != "copy" || !w.configured() {
+		return nil
+	}
+	_, jobs, err := w.read("branch")
+	if err != nil {
+		return err
+	}
+	reported := map[string]bool{}
+	for _, j := range jobs.Presubmits[w.in.Repo] {
+		if j.RunsOn(w.in.Series.Branch) {
+			reported[j.Context] = true
+		}
+	}
+	var dropped []string
+	for _, j := range jobs.Presubmits[w.in.Repo] {
+		if _, copied := w.plan.Contexts[j.Context]; !reported[j.Context] && !copied {
+			w.replaceContext(j.Context, "")
+			dropped = append(dropped, j.Context)
+		}
+	}
+	if len(dropped) > 0 {
+		w.plan.Do("protection", "without contexts that no job reports for %s: %s", w.in.Series.Branch, strings.Join(dropped, ", "))
+	}
+	return nil
+}
+
+func (w *brancher) replaceContext(from, to string) {
+	if w.plan.Contexts == nil {
+		w.plan.Contexts = map[string]string{}
+	}
+	w.plan.Contexts[from] = to
 }
 
 // gates lets the branch's releases be judged by the copies.
@@ -342,26 +375,37 @@ func (w *brancher) changelog() error {
 
 // check reads what the edits make as it will be read once it is there.
 func (w *brancher) check() error {
-	for on, edits := range map[string][]release.FileEdit{"branch": w.plan.OnBranch, "main": w.plan.OnMain} {
-		files := maps.Clone(w.in.Files)
-		for _, e := range edits {
-			files[e.Path] = e.Text
-		}
-		if _, ok := files[Name]; !ok || len(edits) == 0 {
+	for _, on := range bothSides {
+		if !w.configured() {
 			continue
 		}
-		p, err := Parse(Name, []byte(files[Name]))
-		if err != nil {
-			return fmt.Errorf("the configuration on %s would be wrong: %w", on, err)
-		}
-		bytes := map[string][]byte{}
-		for name, text := range files {
-			bytes[name] = []byte(text)
-		}
-		_, problems := p.JobConfig(w.in.Repo, bytes)
-		if failures, _ := strict.Split(problems); len(failures) > 0 {
-			return fmt.Errorf("the jobs on %s would be wrong: %w", on, strict.Error(failures))
+		if _, _, err := w.read(on); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// read returns the configuration and jobs of one side, edits included.
+func (w *brancher) read(on string) (Project, job.Config, error) {
+	texts := map[string][]byte{}
+	for name := range w.in.Files {
+		texts[name] = []byte(w.text(on, name))
+	}
+	edits := w.plan.OnBranch
+	if on == "main" {
+		edits = w.plan.OnMain
+	}
+	for _, e := range edits {
+		texts[e.Path] = []byte(e.Text)
+	}
+	p, err := Parse(Name, texts[Name])
+	if err != nil {
+		return p, job.Config{}, fmt.Errorf("the configuration on %s would be wrong: %w", on, err)
+	}
+	jobs, problems := p.JobConfig(w.in.Repo, texts)
+	if failures, _ := strict.Split(problems); len(failures) > 0 {
+		return p, jobs, fmt.Errorf("the jobs on %s would be wrong: %w", on, strict.Error(failures))
+	}
+	return p, jobs, nil
 }

@@ -125,6 +125,27 @@ release:
 	}
 }
 
+// Protection does not ask the branch for what nothing reports there.
+func TestPlanBranchContexts(t *testing.T) {
+	t.Parallel()
+	plan, err := planOf(t, map[string]string{config.Name: `version: 1
+jobs:
+  presubmits:
+  - {name: everywhere, spec: {containers: [{command: [x]}]}}
+  - {name: copied-main, branches: [^main$], annotations: {fork-per-release: "true"}, spec: {containers: [{command: [x]}]}}
+  - {name: left, branches: [^main$], spec: {containers: [{command: [x]}]}}
+`})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"copied-main": "copied-1.2", "left": ""}, plan.Contexts); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.Contains(plan.String(), "protection: without contexts that no job reports for release-1.2: left\n") {
+		t.Errorf("the plan:\n%s", plan)
+	}
+}
+
 // A branch that asks for more has a query of its own, and the other passes it over.
 func TestQueries(t *testing.T) {
 	t.Parallel()

@@ -100,7 +100,7 @@ type BranchPlan struct {
 	// Milestones that shall be open: the branch's, and the default branch's.
 	Milestones []string `json:"milestones,omitempty"`
 	// Contexts are status contexts that the branch's protection asks for in
-	// place of those of the default branch.
+	// place of those of the default branch; empty for one it does not ask for.
 	Contexts map[string]string `json:"contexts,omitempty"`
 	Items    []BranchItem      `json:"items"`
 }

@@ -178,10 +178,13 @@ func (s *Service) wantedProtection(ctx context.Context, b branching) (forge.Prot
 	if err != nil {
 		return p, lasting(fmt.Errorf("looking how %s is protected: %w", main, err))
 	}
-	contexts := slices.Clone(p.RequiredContexts)
-	for i, c := range contexts {
+	contexts := []string{}
+	for _, c := range p.RequiredContexts {
 		if copied, ok := b.Plan.Contexts[c]; ok {
-			contexts[i] = copied
+			c = copied
+		}
+		if c != "" {
+			contexts = append(contexts, c)
 		}
 	}
 	p.RequiredContexts = contexts

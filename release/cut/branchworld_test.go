@@ -145,7 +145,7 @@ func branchPlan(commit string, series release.Series) (release.BranchPlan, error
 		{File: "README.md", From: "# Halyard", To: "# Halyard {major}.{next_minor}", Where: "main"},
 	}}
 	p, err := release.NewBranchPlan(series, rules, commit, map[string]string{"README.md": "# Halyard\n\n2\n"})
-	p.Contexts = map[string]string{"e2e-main": "e2e-0.1"}
+	p.Contexts = map[string]string{"e2e-main": "e2e-0.1", "main-only": ""}
 	p.Edit("branch", release.FileEdit{Path: "jobs/release-0.1.yaml", Text: "{}\n", New: true})
 	return p, err
 }
@@ -165,7 +165,7 @@ func newDesk(t *testing.T, dir string) *desk {
 	t.Helper()
 	d := &desk{file: filepath.Join(dir, "desk.json")}
 	must(t, d.change("", func(s *deskState) {
-		s.Protections["main"] = forge.Protection{RequiredContexts: []string{"unit", "e2e-main"}, PushLogins: []string{"bot"}, EnforceAdmins: true}
+		s.Protections["main"] = forge.Protection{RequiredContexts: []string{"unit", "e2e-main", "main-only"}, PushLogins: []string{"bot"}, EnforceAdmins: true}
 	}))
 	return d
 }
