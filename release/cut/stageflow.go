@@ -68,6 +68,13 @@ func (s *Service) defineStage() stageFlow {
 				func(p Plan, a []artifact.Artifact, n notes.Notes, t []Tag) draft { return draft{p, a, n, t, nil} }),
 			pushed, func(d draft, i []Image) draft { d.Images = i; return d }))
 
+	staged := s.defineStaging(d, plan, papers, pushed)
+
+	return stageFlow{def: d, plan: plan, issue: followed, staged: staged}
+}
+
+// defineStaging is how what was made is vouched for and put away.
+func (s *Service) defineStaging(d *flow.Definition, plan flow.Value[Plan], papers flow.Value[[]artifact.Artifact], pushed flow.Value[[]Image]) flow.Value[Staged] {
 	// How it was made, and who says so.
 	stated := flow.Add(d, leaving(inside("provenance", "State how it was made", s.writeProvenance), s.filesKept),
 		flow.Combine3(plan, papers, pushed, func(p Plan, a []artifact.Artifact, i []Image) sources { return sources{p, a, i} }))
@@ -75,10 +82,8 @@ func (s *Service) defineStage() stageFlow {
 		flow.Combine2(plan, stated, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
 
 	// Into the bucket; the manifest last, so that a stage is whole or absent.
-	staged := flow.Add(d, outside(s, "stage", "Stage in the bucket", s.upload),
+	return flow.Add(d, outside(s, "stage", "Stage in the bucket", s.upload),
 		flow.Combine2(plan, signed, func(p Plan, a []artifact.Artifact) product { return product{p, a} }))
-
-	return stageFlow{def: d, plan: plan, issue: followed, staged: staged}
 }
 
 // defineProducts is what is made of the programs: packages, images, and the list
