@@ -100,5 +100,9 @@ func (c *Cache) begin(ctx context.Context, dir, url string) error {
 	if _, err := InitFrom(ctx, seed, fresh, "main"); err != nil {
 		return err
 	}
-	return os.Rename(fresh, dir)
+	err = os.Rename(fresh, dir)
+	if _, there := os.Stat(filepath.Join(dir, "HEAD")); err != nil && there == nil {
+		return nil // another process was first, and its mirror is as good
+	}
+	return err
 }
