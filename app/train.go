@@ -61,14 +61,21 @@ func (a *App) handleTrain(ctx context.Context, it work.Item) error {
 }
 
 // clocked is the timetable's entry among what runs by the clock; none for a
-// repository without a timetable.
+// repository without a timetable. A timetable that is new, or was not looked at
+// since the process began, is looked at now.
 func (a *App) clocked(ctx context.Context, repo forge.RepoName) ([]work.Periodic, error) {
 	p, err := a.standing(ctx, repo, "")
+	if errors.Is(err, forge.ErrNotFound) {
+		return nil, nil // nothing was pushed yet, or it is gone
+	}
 	if err != nil || len(p.Release.Train) == 0 {
 		return nil, err
 	}
 	it, err := trainItem(repo)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.work.Enqueue(ctx, it); err != nil {
 		return nil, err
 	}
 	return []work.Periodic{{Key: kindTrain + " " + repo.String(), Every: trainEvery, Item: it}}, nil
