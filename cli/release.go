@@ -23,7 +23,7 @@ that was killed goes on with seaworthy release resume.`,
 	}
 	c.AddCommand(newReleasePlan(s), newReleaseStage(s), newReleaseCut(s), newReleaseStatus(s), newReleaseWatch(s),
 		newReleaseApprove(s), newReleaseResume(s), newReleaseAbort(s), newReleaseHistory(s), newReleaseTrain(s), newReleaseVerify(s))
-	c.AddCommand(newReleaseLogs(s), newReleasePush(s))
+	c.AddCommand(newReleaseLogs(s), newReleasePush(s), newReleaseWaive(s), newReleaseWaivers(s))
 	return standing(s, c)
 }
 
@@ -148,6 +148,7 @@ func sayRehearsed(ctx context.Context, s Streams, a *app.App, id, does string) e
 
 // drive takes a run as far as it goes while its steps are shown.
 func drive(ctx context.Context, s Streams, a *app.App, id string, o flow.DriveOptions) error {
+	defer sayUnposted(ctx, s, a, id)
 	return follow(ctx, s, a, id, func() error {
 		state, err := a.Releases.Resume(ctx, id, o)
 		if errors.Is(err, flow.ErrFailed) {

@@ -99,35 +99,6 @@ func newReleaseWatch(s Streams) *cobra.Command {
 	return c
 }
 
-func newReleaseApprove(s Streams) *cobra.Command {
-	var p platform
-	var role, why string
-	c := &cobra.Command{
-		Use:   "approve RUN",
-		Short: "Approve a cut in a role, and drive it on",
-		Long: `Approves as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as the administrator, who
-holds the state folder and every role.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return onRun(cmd.Context(), p, args[0], func(a *app.App, _ flow.Timeline) error {
-				who, err := actor(cmd.Context(), a)
-				if err != nil {
-					return err
-				}
-				if err := a.Approve(cmd.Context(), args[0], role, who, why); err != nil {
-					return err
-				}
-				return drive(cmd.Context(), s, a, args[0], flow.DriveOptions{})
-			})
-		},
-	}
-	p.add(c)
-	c.Flags().StringVar(&role, "as", "", "`role` that approves")
-	c.Flags().StringVar(&why, "why", "", "a few `words` for the record")
-	require(c, "as")
-	return c
-}
-
 func newReleaseResume(s Streams) *cobra.Command {
 	var p platform
 	var o byHand

@@ -79,6 +79,7 @@ func TestScripts(t *testing.T) {
 			"unchanged":   scriptUnchanged,
 			"authorities": scriptAuthorities,
 			"vault":       scriptVault,
+			"mail":        scriptMail,
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

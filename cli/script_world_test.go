@@ -19,12 +19,14 @@ import (
 
 	"seaworthy/app"
 	"seaworthy/forge"
+	"seaworthy/notify/mailtest"
 )
 
 // world is what a script has besides its files: a server, and what its folder
 // looked like once.
 type world struct {
 	server *process
+	mail   *mailtest.Sink
 	files  map[string]string
 }
 
