@@ -18,6 +18,8 @@
 //		e.Path = job.ResultPath(e)
 //	}
 //
+// ForkJobs copies the jobs of a default branch for a release branch.
+//
 // Env gives the variables a job finds in its environment, ResultPath the place
 // of its results in the bucket; both are Prow's, so that scripts and viewers
 // made for Prow work unchanged.

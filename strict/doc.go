@@ -15,6 +15,8 @@
 //	problems := strict.Unmarshal("s.yaml", []byte("nmae: a\ntimeout: 5m\n"), &s)
 //	// s.yaml:1: unknown field "nmae": write name
 //
+// Set and Append change a file and leave everything else in it as it is written.
+//
 // Fields are named by their json tags, so that the same struct prints as JSON.
 // Booleans may be YAML 1.1's yes, no, on and off, as programs around Kubernetes
 // accept them. Aliases and merge keys are followed up to a bound, so that a

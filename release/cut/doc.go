@@ -1,7 +1,8 @@
 // Package cut makes releases: it stages one, cuts it, and creates the branch
 // it is made on. Each of the three is a flow, so a release that was killed at
 // any instant is resumed and ends with the same bytes, and nothing is published
-// twice. Read stageflow.go and cutflow.go first: they are the order of all work.
+// twice. Read stageflow.go, cutflow.go and branchflow.go first: they are the order of
+// all work. FastForward moves a release branch on until its first final release.
 //
 //	s, err := cut.New(cut.Options{Forge: client, Pages: client, Pulls: client, Git: cache,
 //		Bucket: bucket, Engine: engine, Project: project, WorkDir: dir})
