@@ -140,7 +140,11 @@ func historyMarkdown(w io.Writer, events []cut.Event, url string) error {
 		case !e.Run.State.Final():
 			succeeded = string(e.Run.State)
 		}
-		fmt.Fprintf(&b, "| %s | `%s` | %s/releases/%s | %s | %s | %s |\n", step, commandOf(e.Run), url, e.Run.ID,
+		link := e.Run.ID // no server has pages of it
+		if url != "" {
+			link = url + "/releases/" + e.Run.ID
+		}
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s | %s |\n", step, commandOf(e.Run), link,
 			e.Run.CreatedAt.UTC().Format("2006-01-02 15:04:05 MST"), e.Took.Round(time.Second), succeeded)
 	}
 	_, err := io.WriteString(w, b.String())

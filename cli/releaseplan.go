@@ -233,7 +233,11 @@ func printBrings(w io.Writer, p cut.Preview) error {
 		}
 		fmt.Fprintf(w, "raises %s.txt from %s to %s\n", m.Name, from, m.To)
 	}
-	fmt.Fprintf(w, "brings %d commits\n", p.CommitCount)
+	commits := "commits"
+	if p.CommitCount == 1 {
+		commits = "commit"
+	}
+	fmt.Fprintf(w, "brings %d %s\n", p.CommitCount, commits)
 	var rows [][]string
 	for _, c := range p.Commits {
 		pull := ""
