@@ -123,6 +123,10 @@ func (a *App) choose(ctx context.Context) error {
 		return err
 	}
 	clean, user, password := credentials(remote)
+	if given, _, _ := credentials(s.chosen.Remote); given != s.chosen.Remote {
+		// What is chosen is written down.
+		return errors.New("--remote: leave the credentials out of the address, and give the token in the environment or in --token-file")
+	}
 	to := s.To
 	if to == "" {
 		to = last.To

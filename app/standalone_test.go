@@ -334,6 +334,9 @@ func TestDestinationIsRemembered(t *testing.T) {
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a mistake left %s: %v", dir, err)
 	}
+	if _, err := try(app.Standalone{Remote: "https://ada:s3cret@forge.example/a/b.git"}); !errors.As(err, &choice) || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("a password on the command line: %v", err)
+	}
 	first := filepath.Join(t.TempDir(), "first")
 	for _, s := range []app.Standalone{{To: "folder:" + first}, {}} {
 		if said, err := try(s); err != nil || !strings.Contains(said, first) {
