@@ -10,8 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/spf13/cobra"
 
+	"seaworthy/artifact/image"
 	"seaworthy/artifact/provenance"
 	"seaworthy/artifact/sbom"
 	"seaworthy/artifact/scan"
@@ -202,6 +204,7 @@ func (f *generateFlags) scan(ctx context.Context, src source) (sbom.Document, er
 	case sourceArchive:
 		return scan.Archive(ctx, src.path, o)
 	case sourceImage, sourceImageArchive:
+		o.Transport = image.Bounded{Inner: remote.DefaultTransport}
 		d, err := scan.Image(ctx, src.path, o)
 		if f.noImagePackages {
 			layersOnly(&d)

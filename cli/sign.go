@@ -23,6 +23,7 @@ import (
 
 	"seaworthy/app"
 	"seaworthy/artifact"
+	"seaworthy/artifact/image"
 	"seaworthy/artifact/provenance"
 	"seaworthy/artifact/sign"
 )
@@ -129,7 +130,7 @@ func (f *signerFlags) imageOptions(ctx context.Context) (sign.ImageOptions, erro
 
 // registryOptions are credentials as docker and podman keep them.
 func registryOptions(ctx context.Context) []remote.Option {
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithUserAgent("seaworthy/" + version)}
+	return []remote.Option{remote.WithContext(ctx), remote.WithTransport(image.Bounded{Inner: remote.DefaultTransport}), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithUserAgent("seaworthy/" + version)}
 }
 
 // target is a file or an image.
@@ -284,12 +285,13 @@ func signedImages(written []sign.Written, mock bool) []signed {
 	return done
 }
 
-// imageDigest returns what a tag points at now.
+// imageDigest returns what a tag points at now. What is there is read for that: a
+// registry's word is not signed.
 func imageDigest(ref name.Reference, options []remote.Option) (name.Digest, error) {
 	if d, ok := ref.(name.Digest); ok {
 		return d, nil
 	}
-	d, err := remote.Head(ref, options...)
+	d, err := remote.Get(ref, options...)
 	var answer *transport.Error
 	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
 		return name.Digest{}, fmt.Errorf("looking for %s: there is no such image", ref)

@@ -37,10 +37,11 @@ func (r Remote) options(ctx context.Context) []remote.Option {
 		jobs = 4
 	}
 	options := []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(keys), remote.WithJobs(jobs), remote.WithUserAgent("seaworthy")}
-	if r.Transport != nil {
-		options = append(options, remote.WithTransport(r.Transport))
+	transport := r.Transport
+	if transport == nil {
+		transport = remote.DefaultTransport
 	}
-	return options
+	return append(options, remote.WithTransport(Bounded{transport}))
 }
 
 func (r Remote) names() []name.Option {

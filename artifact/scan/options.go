@@ -3,6 +3,7 @@ package scan
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -28,9 +29,11 @@ type Options struct {
 	NoLicenses   bool     // texts are not searched for licences
 	ImageFiles   bool     // every file of an image is listed, not only packages and programs
 
-	ModuleCache string    // Go's module cache; found by GOMODCACHE, GOPATH or HOME if empty
-	Licenses    *Licenses // kept from an earlier scan; made if nil
-	Limits      Limits
+	ModuleCache string // Go's module cache; found by GOMODCACHE, GOPATH or HOME if empty
+	// Transport reaches registries; remote.DefaultTransport if nil.
+	Transport http.RoundTripper
+	Licenses  *Licenses // kept from an earlier scan; made if nil
+	Limits    Limits
 }
 
 // Limits bound what an archive or an image may unpack to. Zero values mean the

@@ -57,15 +57,16 @@ func absent(err error) bool {
 	return errors.As(err, &e) && e.StatusCode == http.StatusNotFound
 }
 
-// resolve returns the digest of an image or index, and what it is.
+// resolve returns the digest of an image or index, and what it is. The manifest
+// is read for that: the digest is of what was seen, not what the registry says.
 func (r registrySession) resolve(ctx context.Context, ref name.Reference) (name.Digest, v1.Descriptor, error) {
-	d, err := r.pull.Head(ctx, ref)
+	d, err := r.pull.Get(ctx, ref)
 	if absent(err) {
 		return name.Digest{}, v1.Descriptor{}, fmt.Errorf("looking for %s: there is no such image", ref)
 	} else if err != nil {
 		return name.Digest{}, v1.Descriptor{}, fmt.Errorf("looking for %s: %w", ref, err)
 	}
-	return ref.Context().Digest(d.Digest.String()), *d, nil
+	return ref.Context().Digest(d.Digest.String()), d.Descriptor, nil
 }
 
 // children returns the images of an index; none if it is an image.
