@@ -62,8 +62,9 @@ func (f *demoFlags) run(ctx context.Context, s Streams) (err error) {
 	if err != nil {
 		return err
 	}
+	begun := false
 	defer func() {
-		if err != nil && ctx.Err() == nil {
+		if err != nil && begun && ctx.Err() == nil {
 			// What went wrong is in there: the logs of the jobs, first of all.
 			fmt.Fprintf(s.Err, "All that was done is kept in %s, the logs of jobs below bucket/logs.\n", dir)
 			return
@@ -97,6 +98,7 @@ func (f *demoFlags) run(ctx context.Context, s Streams) (err error) {
 	if err != nil {
 		return err
 	}
+	begun = true
 	defer func() { err = errors.Join(err, a.Close()) }()
 	fmt.Fprintf(s.Out, "Watch it at %s\n\n", a.URL())
 	return f.play(ctx, s, a, func(ctx context.Context) error {
