@@ -107,6 +107,11 @@ func (a *App) trainAfter(ctx context.Context, run string) error {
 // Depart does what a repository's timetable asks for now. Whatever it begins
 // is driven by the workers.
 func (a *App) Depart(ctx context.Context, repo forge.RepoName) error {
+	// What is decided is done before anybody decides again. Another process may
+	// still begin the same release once more, which finds all of it there.
+	turn := a.trains.turn(repo)
+	turn.Lock()
+	defer turn.Unlock()
 	stops, err := a.timetable(ctx, repo)
 	if err != nil {
 		return err
@@ -142,8 +147,22 @@ func linesOf(stops []service) []train.Line {
 
 // timetables keeps what was found out last, for pages that must not wait.
 type timetables struct {
-	mu sync.Mutex
-	by map[forge.RepoName][]train.Line
+	mu    sync.Mutex
+	by    map[forge.RepoName][]train.Line
+	turns map[forge.RepoName]*sync.Mutex
+}
+
+// turn is held by who follows a repository's timetable.
+func (t *timetables) turn(repo forge.RepoName) *sync.Mutex {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.turns == nil {
+		t.turns = map[forge.RepoName]*sync.Mutex{}
+	}
+	if t.turns[repo] == nil {
+		t.turns[repo] = &sync.Mutex{}
+	}
+	return t.turns[repo]
 }
 
 func (t *timetables) put(repo forge.RepoName, lines []train.Line) {
@@ -295,7 +314,7 @@ func (a *App) trainFacts(ctx context.Context, repo forge.RepoName, rule train.Ru
 }
 
 // judge adds what the gates say of a plan. Rehearsing is the train's own
-// business, so that gate is left out.
+// business, and sign-offs are asked for by the cut, so those gates are left out.
 func (a *App) judge(ctx context.Context, plan cut.Plan, f *train.Facts) error {
 	if plan.Commit == "" {
 		return nil
@@ -305,7 +324,7 @@ func (a *App) judge(ctx context.Context, plan cut.Plan, f *train.Facts) error {
 	if err != nil {
 		return err
 	}
-	verdict.Gates = slices.DeleteFunc(verdict.Gates, func(g release.Gate) bool { return g.Name == "rehearsal" })
+	verdict.Gates = slices.DeleteFunc(verdict.Gates, func(g release.Gate) bool { return g.Name == "rehearsal" || g.Name == "sign-off" })
 	f.Verdict = verdict
 	return nil
 }
