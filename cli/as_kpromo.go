@@ -104,6 +104,16 @@ func declareKpromoPR(fl *pflag.FlagSet) translation {
 	}
 }
 
+// ignoredByCIP are the flags of kpromo cip that say nothing here.
+func ignoredByCIP(fl *pflag.FlagSet) {
+	ignored(fl, "the key of --key signs", "signer-account")
+	ignored(fl, "requests are bounded by --threads", "max-signature-ops")
+	ignored(fl, "whose signatures count in staging is said by --staging-policy", "certificate-identity", "certificate-identity-regexp", "certificate-oidc-issuer", "certificate-oidc-issuer-regexp")
+	ignoredSwitches(fl, "credentials are those of docker login and gcloud", "use-service-account")
+	ignored(fl, "credentials are those of docker login and gcloud", "key-files")
+	ignored(fl, "warnings and results are printed", "log-level")
+}
+
 func declareCIP(fl *pflag.FlagSet) translation {
 	thick := fl.String("manifest", "", "thick manifest")
 	thin := fl.String("thin-manifest-dir", "", "folder of thin manifests")
@@ -122,12 +132,7 @@ func declareCIP(fl *pflag.FlagSet) translation {
 	size := fl.Int("max-image-size", 0, "refused unless it is 0: images are not weighed here (of older kpromo)")
 	threads := fl.String("threads", "", "requests to one registry at once")
 	signing := fl.Bool("sign", true, "sign what is promoted, with --key")
-	ignored(fl, "the key of --key signs", "signer-account")
-	ignored(fl, "requests are bounded by --threads", "max-signature-ops")
-	ignored(fl, "whose signatures count in staging is said by --staging-policy", "certificate-identity", "certificate-identity-regexp", "certificate-oidc-issuer", "certificate-oidc-issuer-regexp")
-	ignoredSwitches(fl, "credentials are those of docker login and gcloud", "use-service-account")
-	ignored(fl, "credentials are those of docker login and gcloud", "key-files")
-	ignored(fl, "warnings and results are printed", "log-level")
+	ignoredByCIP(fl)
 	return func(args []string) ([]string, error) {
 		manifests := *thick + *thin
 		switch {
