@@ -25,7 +25,7 @@ func (s *Service) writeBill(ctx context.Context, in product) ([]artifact.Artifac
 	p := in.Plan
 	maker := sbom.Actor{Kind: sbom.Organization, Name: p.Repo.Owner}
 	d, err := scan.Folder(ctx, s.checkoutDir(ctx), scan.Options{Name: p.Project.Name, Version: p.Version().Number(), Supplier: maker,
-		Download: "git+" + s.SourceURL(p.Repo) + "@" + p.Commit, Created: p.CommitTime, ModuleCache: s.BuildCache["GOMODCACHE"]})
+		Download: "git+" + p.Source + "@" + p.Commit, Created: p.CommitTime, ModuleCache: s.BuildCache["GOMODCACHE"]})
 	if err != nil {
 		return nil, flow.Permanent(fmt.Errorf("looking through the source: %w", err))
 	}

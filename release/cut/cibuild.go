@@ -74,7 +74,7 @@ func (s *Service) nameBuild(ctx context.Context, c ciChoice) (Plan, error) {
 	if c.Request.Fast {
 		project = fast(project)
 	}
-	return Plan{Repo: t.Repo, Branch: t.Branch, DefaultBranch: t.DefaultBranch, Commit: src.Commit, CommitTime: src.CommitTime,
+	return Plan{Repo: t.Repo, Source: s.SourceURL(t.Repo), Branch: t.Branch, DefaultBranch: t.DefaultBranch, Commit: src.Commit, CommitTime: src.CommitTime,
 		Versions: []release.Version{v}, BuildVersion: v.String(), Project: project}, nil
 }
 

@@ -101,7 +101,7 @@ func (s *Service) stageImage(ctx context.Context, p Plan, spec artifact.ImageSpe
 		platforms = linuxOf(p.Project.Build.Platforms)
 	}
 	index, err := image.Build(ctx, image.Request{Spec: spec, Platforms: platforms, Project: p.Project.Name, Version: p.Version().String(), Revision: p.Commit,
-		Source: s.SourceURL(p.Repo), Created: p.CommitTime, Built: built, Folders: []string{s.checkoutDir(ctx)}, Remote: s.remote(), Work: s.runDir(ctx)})
+		Source: p.Source, Created: p.CommitTime, Built: built, Folders: []string{s.checkoutDir(ctx)}, Remote: s.remote(), Work: s.runDir(ctx)})
 	if err != nil {
 		// A base may be out of reach for a moment; the rest stays as it is.
 		return Image{}, err

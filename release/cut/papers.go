@@ -100,7 +100,7 @@ func (s *Service) writePapers(ctx context.Context, d draft) ([]artifact.Artifact
 	if s.DownloadURL != nil {
 		section.DownloadURL = s.DownloadURL(d.Plan.Repo, version)
 	}
-	record, err := json.MarshalIndent(Record{Plan: d.Plan, Tags: d.Tags, Images: d.Images, Source: s.SourceURL(d.Plan.Repo)}, "", "  ")
+	record, err := json.MarshalIndent(Record{Plan: d.Plan, Tags: d.Tags, Images: d.Images, Source: d.Plan.Source}, "", "  ")
 	if err != nil {
 		return nil, flow.Permanent(fmt.Errorf("writing %s: %w", stageFile, err))
 	}

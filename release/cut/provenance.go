@@ -52,10 +52,10 @@ func (s *Service) writeProvenance(ctx context.Context, in sources) ([]artifact.A
 		Definition: provenance.Definition{
 			BuildType: provenance.BuildType,
 			External: map[string]any{
-				"repository": s.SourceURL(p.Repo), "branch": p.Branch, "commit": p.Commit, "kind": string(p.Kind), "version": p.Version().String(),
+				"repository": p.Source, "branch": p.Branch, "commit": p.Commit, "kind": string(p.Kind), "version": p.Version().String(),
 			},
 			Internal:     map[string]any{"build": p.Project.Build, "buildVersion": p.BuildVersion, "images": p.Project.Images, "packages": p.Project.Packages},
-			Dependencies: []provenance.Resource{provenance.Source(s.SourceURL(p.Repo), "refs/heads/"+p.Branch, p.Commit)},
+			Dependencies: []provenance.Resource{provenance.Source(p.Source, "refs/heads/"+p.Branch, p.Commit)},
 		},
 		Run: provenance.RunDetails{
 			Builder:  provenance.Builder{ID: s.Builder, Version: map[string]string{"seaworthy": s.Version}},

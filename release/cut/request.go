@@ -57,7 +57,10 @@ type Plan struct {
 	CreateBranch bool              `json:"create_branch,omitempty"`
 	BuildVersion string            `json:"build_version"`
 	Previous     string            `json:"previous,omitempty"` // tag the notes begin at
-	Project      Project           `json:"project"`
+	// Source is the address of the repository as everything made from it names
+	// it. It is pinned, for a server may come back at another address.
+	Source  string  `json:"source"`
+	Project Project `json:"project"`
 }
 
 // Version is the version that is released.
@@ -237,7 +240,7 @@ func (s *Service) chooseVersion(ctx context.Context, c choice) (Plan, error) {
 	}
 	return Plan{Repo: t.Repo, Kind: t.Kind, Branch: t.Branch, DefaultBranch: t.DefaultBranch,
 		Commit: c.Source.Commit, CommitTime: c.Source.CommitTime, Versions: versions, CreateBranch: create,
-		BuildVersion: buildVersion, Previous: previous, Project: c.Project}, nil
+		BuildVersion: buildVersion, Previous: previous, Source: s.SourceURL(t.Repo), Project: c.Project}, nil
 }
 
 // previous finds the tag that the notes begin at: the newest version below
