@@ -239,14 +239,36 @@ func (r *Repository) Push(ctx context.Context, remote string, o PushOptions, ref
 	return err
 }
 
-// rejection keeps the lines that say why.
+// rejection says why a push was refused: what the other side said, and each
+// reason with the refs it holds for. Where one thing is wrong with all of a
+// repository's refs, one is named.
 func rejection(text string) string {
-	var why []string
+	var why, reasons []string
+	refs := map[string][]string{}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "remote:") || strings.Contains(line, "rejected]") {
-			why = append(why, strings.TrimSpace(strings.TrimPrefix(line, "remote:")))
+		said, isSaid := strings.CutPrefix(line, "remote:")
+		switch fields := strings.SplitN(line, "\t", 3); {
+		case isSaid:
+			why = append(why, strings.TrimSpace(said))
+		case strings.HasPrefix(line, "fatal:"):
+			why = append(why, line)
+		case len(fields) == 3 && strings.Contains(fields[2], "rejected]"):
+			_, ref, _ := strings.Cut(fields[1], ":")
+			if refs[fields[2]] == nil {
+				reasons = append(reasons, fields[2])
+			}
+			refs[fields[2]] = append(refs[fields[2]], ref)
+		case strings.Contains(line, "rejected]"):
+			why = append(why, line)
 		}
+	}
+	for _, reason := range reasons {
+		names := strings.Join(refs[reason], ", ")
+		if n := len(refs[reason]); n > 3 {
+			names = fmt.Sprintf("%s and %d more", refs[reason][0], n-1)
+		}
+		why = append(why, names+" "+reason)
 	}
 	return strings.Join(why, "; ")
 }
