@@ -118,10 +118,14 @@ func (f *historyFlags) print(ctx context.Context, s Streams, a *app.App, out out
 			if e.Run.Mock {
 				mode = "mock"
 			}
-			rows = append(rows, []string{e.Run.Flow, e.Version, mode, e.Run.ID, e.Run.CreatedAt.UTC().Format("2006-01-02 15:04"),
+			of := e.Version
+			if of == "" {
+				of = e.Branch // of a run that makes or moves one, or has not chosen a version yet
+			}
+			rows = append(rows, []string{e.Run.Flow, of, mode, e.Run.ID, e.Run.CreatedAt.UTC().Format("2006-01-02 15:04"),
 				e.Took.Round(100 * time.Millisecond).String(), string(e.Run.State)})
 		}
-		return table(w, "Nothing has been released yet.", []string{"step", "version", "mode", "run", "start", "took", "state"}, rows)
+		return table(w, "Nothing has been released yet.", []string{"step", "of", "mode", "run", "start", "took", "state"}, rows)
 	})
 }
 

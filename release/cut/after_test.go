@@ -307,6 +307,27 @@ func TestReportToIssue(t *testing.T) {
 	}
 }
 
+// An issue that somebody closed between stage and cut is opened again, and what
+// was written there stays: there is never a second.
+func TestIssueClosedByHand(t *testing.T) {
+	t.Parallel()
+	p, tracker, _, o := tell(t, &flow.Memory{})
+	s := newService(t, o)
+	build := staged(t, s, stageRC())
+	tracker.issues[0].State, tracker.issues[0].Title = forge.StateClosed, "renamed"
+	run, err := s.Cut(t.Context(), cut.CutRequest{Repo: halyard, BuildVersion: build, Actor: "ada"})
+	must(t, err)
+	if _, err := s.Drive(t.Context(), run.ID, flow.DriveOptions{Until: "issue"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(tracker.issues) != 1 || tracker.issues[0].State != forge.StateOpen {
+		t.Fatalf("the issues are %+v", tracker.issues)
+	}
+	tracker.issues[0].Title = cut.IssueTitle("v0.1.0-rc.0")
+	drive(t, s, run.ID, flow.Succeeded)
+	checkTold(t, p, tracker)
+}
+
 // A rehearsal tells nobody, and says what it would do.
 func TestRehearsalTellsNobody(t *testing.T) {
 	t.Parallel()

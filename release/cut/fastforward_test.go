@@ -59,6 +59,10 @@ func TestFastForward(t *testing.T) {
 	if m, _, _ := s.Movement(t.Context(), run.ID); !strings.Contains(m.Done, "holds all of") {
 		t.Errorf("moved again: %+v", m)
 	}
+	events, err := s.History(t.Context(), halyard, 1)
+	if err != nil || len(events) != 1 || events[0].Run.Flow != "ff" || events[0].Branch != "release-0.1" {
+		t.Errorf("the history names %+v, %v", events, err)
+	}
 }
 
 func TestFastForwardToRef(t *testing.T) {

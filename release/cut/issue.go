@@ -57,24 +57,50 @@ func (s *Service) skipIssue(ctx context.Context, p Plan) error {
 }
 
 // issueThere looks for the open issue of the release: the stage opens it, and
-// the cut goes on with it.
+// the cut goes on with it. One that was closed meanwhile is to be opened again.
 func (s *Service) issueThere(ctx context.Context, p Plan) (issue, bool, error) {
 	if err := s.skipIssue(ctx, p); err != nil {
 		return issue{}, false, err
 	}
-	open, err := s.Tracker.Issues(ctx, p.Repo, forge.IssueFilter{})
-	if err != nil {
-		return issue{}, false, lasting(fmt.Errorf("looking for the issue of %s: %w", p.Version(), err))
+	found, err := s.findIssue(ctx, p)
+	if err != nil || found == nil || found.State == forge.StateClosed {
+		return issue{}, false, err
 	}
-	for _, i := range open {
-		if !i.IsPull && strings.Contains(i.Body, issueMark(p)) {
-			return issue{p.Repo, i.Number, i.HTMLURL}, true, nil
-		}
-	}
-	return issue{}, false, nil
+	return issue{p.Repo, found.Number, found.HTMLURL}, true, nil
 }
 
+// findIssue looks for the issue of the release, among the open ones and then
+// among all; nil if there is none.
+func (s *Service) findIssue(ctx context.Context, p Plan) (*forge.Issue, error) {
+	for _, state := range []string{"open", "all"} {
+		some, err := s.Tracker.Issues(ctx, p.Repo, forge.IssueFilter{State: state})
+		if err != nil {
+			return nil, lasting(fmt.Errorf("looking for the issue of %s: %w", p.Version(), err))
+		}
+		for _, i := range some {
+			if !i.IsPull && strings.Contains(i.Body, issueMark(p)) {
+				return &i, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// openIssue opens the issue, again if somebody has closed it: what people wrote
+// there is worth more than a second one.
 func (s *Service) openIssue(ctx context.Context, p Plan) (issue, error) {
+	closed, err := s.findIssue(ctx, p)
+	if err != nil {
+		return issue{}, err
+	}
+	if closed != nil {
+		open := forge.StateOpen
+		if err := s.Tracker.EditIssue(ctx, p.Repo, closed.Number, forge.EditIssue{State: &open}); err != nil {
+			return issue{}, lasting(fmt.Errorf("opening issue #%d of %s again: %w", closed.Number, p.Version(), err))
+		}
+		flow.Progress(ctx, "#%d, again", closed.Number)
+		return issue{p.Repo, closed.Number, closed.HTMLURL}, nil
+	}
 	body := fmt.Sprintf("%s\n%s is released from `%s` at %s. This is kept current by the release itself; what is written outside the lists stays.\n",
 		issueMark(p), p.Version(), p.Branch, p.Commit)
 	i, err := s.Tracker.CreateIssue(ctx, p.Repo, forge.NewIssue{Title: IssueTitle(p.Version().String()), Body: body, Labels: p.Project.Issue.Labels})

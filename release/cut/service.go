@@ -32,6 +32,7 @@ func (s *Service) Stage(ctx context.Context, r StageRequest) (flow.Run, error) {
 // Cut records a run that publishes a staged release, or rehearses that. Drive
 // makes it happen. One release of a repository is cut at a time.
 func (s *Service) Cut(ctx context.Context, r CutRequest) (flow.Run, error) {
+	r.Destination = s.Destination
 	return s.start(ctx, s.cut.def, "cut "+r.Repo.String(), r, r.Mock, r.Actor)
 }
 
@@ -185,7 +186,7 @@ func (s *Service) History(ctx context.Context, repo forge.RepoName, limit int) (
 }
 
 func (s *Service) event(ctx context.Context, run flow.Run) (Event, error) {
-	e := Event{Run: run}
+	e := Event{Run: run, Branch: branchOf(run)}
 	t, err := s.Status(ctx, run.ID)
 	if errors.Is(err, flow.ErrChanged) {
 		e.Sentence = "begun by another version of the program"
@@ -214,6 +215,18 @@ func (s *Service) event(ctx context.Context, run flow.Run) (Event, error) {
 		e.Version, e.Branch, e.Commit = plan.Version().String(), plan.Branch, plan.Commit
 	}
 	return e, nil
+}
+
+// branchOf is the branch that a run was asked for; empty if it was asked for
+// something that was staged.
+func branchOf(run flow.Run) string {
+	var asked struct {
+		Branch string `json:"branch"`
+	}
+	if json.Unmarshal(run.Params, &asked) != nil {
+		return "" // of another version of the program
+	}
+	return asked.Branch
 }
 
 func (s *Service) definition(ctx context.Context, id string) (*flow.Definition, error) {
