@@ -112,6 +112,39 @@ func (x *Index) Push(ctx context.Context, repository string, tags []string, r Re
 	return nil
 }
 
+// Tagged is what a tag in a registry stands for, and is to stand for.
+type Tagged struct {
+	Reference string          `json:"reference"` // REGISTRY/NAME:TAG
+	Digest    artifact.Digest `json:"digest"`
+	// Was is what it stands for now; empty where there is no such tag.
+	Was artifact.Digest `json:"was,omitempty"`
+}
+
+// Compare asks a registry what the tags that Push would write stand for now. It
+// changes nothing there.
+func (x *Index) Compare(ctx context.Context, repository string, tags []string, r Remote) ([]Tagged, error) {
+	repo, err := name.NewRepository(repository, r.names()...)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a repository: write REGISTRY/NAME", repository)
+	}
+	var all []Tagged
+	for _, tag := range tags {
+		if err := artifact.CheckTag(tag); err != nil {
+			return nil, err
+		}
+		t := Tagged{Reference: repository + ":" + tag, Digest: x.digest()}
+		have, err := remote.Head(repo.Tag(tag), r.options(ctx)...)
+		switch {
+		case err == nil:
+			t.Was = artifact.Digest(have.Digest.String())
+		case !errors.Is(missing(err), ErrNoImage):
+			return nil, fmt.Errorf("looking for %s: %w", t.Reference, withoutQuery(err))
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
 // withoutQuery takes the query off the address that was being asked: it holds
 // what opens an upload. Where the bytes to be sent were at fault, the address
 // says nothing at all.

@@ -50,6 +50,9 @@ type Publication struct {
 	// that tell apt and dnf all they need to know.
 	BaseURL string
 	Holder  string // who publishes, for the one who finds the lock
+	// Mock looks and checks as always, and writes nothing: the report says what
+	// would be added.
+	Mock bool
 }
 
 // Report is what a publication did. Names are the repository's.
@@ -58,6 +61,8 @@ type Report struct {
 	Added   []string `json:"added"`
 	Present []string `json:"present"` // were published before, the same bytes
 	Written []string `json:"written"` // indexes and keys
+	// Mock: nothing was added or written. Added is what would be.
+	Mock bool `json:"mock,omitempty"`
 }
 
 // ErrLocked: another publisher is at work, or died at it.
@@ -121,9 +126,15 @@ func Publish(ctx context.Context, bucket *blob.Bucket, paths []string, p Publica
 	if err := p.check(files); err != nil {
 		return nil, err
 	}
-	s := &shelf{bucket: bucket, p: p, report: &Report{Channel: p.Channel, Added: []string{}, Present: []string{}, Written: []string{}}}
+	s := &shelf{bucket: bucket, p: p, report: &Report{Channel: p.Channel, Added: []string{}, Present: []string{}, Written: []string{}, Mock: p.Mock}}
 	if key := p.Signers.APK; key != nil {
 		s.apk = append(s.apk, &key.key.PublicKey)
+	}
+	if p.Mock {
+		if err := s.free(ctx); err != nil {
+			return nil, err
+		}
+		return s.report, s.publish(ctx, files)
 	}
 	if err := s.lock(ctx); err != nil {
 		return nil, err
@@ -161,6 +172,9 @@ func (s *shelf) publish(ctx context.Context, files []*File) error {
 		if err := one.upload(ctx); err != nil {
 			return fmt.Errorf("publishing to %s: %w", s.p.Channel, err)
 		}
+	}
+	if s.p.Mock {
+		return nil
 	}
 	if err := s.holds(ctx); err != nil {
 		return err
@@ -209,6 +223,18 @@ func (s *shelf) lock(ctx context.Context) error {
 		return fmt.Errorf("locking the repository: %w", err)
 	}
 	return s.holds(ctx)
+}
+
+// free looks that nobody has the lock.
+func (s *shelf) free(ctx context.Context) error {
+	locked, err := s.bucket.Exists(ctx, lockKey)
+	if err != nil {
+		return fmt.Errorf("looking for the repository's lock: %w", err)
+	}
+	if locked {
+		return s.lockedBy(ctx)
+	}
+	return nil
 }
 
 func (s *shelf) lockedBy(ctx context.Context) error {
@@ -361,6 +387,9 @@ func (s *shelf) place(ctx context.Context, f *File, key string) (added bool, err
 	}
 	if have != "" {
 		return false, fmt.Errorf("%s %w", key, ErrChanged)
+	}
+	if s.p.Mock {
+		return true, nil
 	}
 	in, err := os.Open(f.path)
 	if err != nil {

@@ -301,6 +301,38 @@ func TestLock(t *testing.T) {
 	}
 }
 
+// A rehearsal finds what publishing would add, and what it would refuse.
+func TestMock(t *testing.T) {
+	t.Parallel()
+	_, b := folder(t)
+	p := publication(t)
+	mock := p
+	mock.Mock = true
+	paths := packaged(t, "v1.2.0")
+	planned := mustPublish(t, b, paths, mock)
+	if len(planned.Added) < 3 || len(planned.Written) > 0 || !planned.Mock || len(listing(t, b)) > 0 {
+		t.Fatalf("%+v, and the bucket holds %d objects", planned, len(listing(t, b)))
+	}
+	done := mustPublish(t, b, paths, p)
+	if !slices.Equal(planned.Added, done.Added) || done.Mock {
+		t.Errorf("planned %v, added %v", planned.Added, done.Added)
+	}
+	before := listing(t, b)
+	if again := mustPublish(t, b, paths, mock); len(again.Added) > 0 || !slices.Equal(again.Present, done.Added) {
+		t.Errorf("again: %+v", again)
+	}
+	deb := done.Added[slices.IndexFunc(done.Added, func(k string) bool { return strings.HasSuffix(k, ".deb") })]
+	put(t, b, deb, "another")
+	if _, err := Publish(t.Context(), b, paths, mock); !errors.Is(err, ErrChanged) {
+		t.Errorf("a taken name: %v", err)
+	}
+	put(t, b, deb, before[deb])
+	put(t, b, lockKey, `{"holder":"ada on knot","started":"2026-03-04T05:06:07Z","token":"x"}`)
+	if _, err := Publish(t.Context(), b, paths, mock); !errors.Is(err, ErrLocked) {
+		t.Errorf("a locked repository: %v", err)
+	}
+}
+
 // A publisher that dies between any two writes leaves a repository that is as
 // it was or as it should be, and that can be published to again. The report
 // tells the order of the writes.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -435,5 +436,28 @@ func TestRegistryWithoutACatalog(t *testing.T) {
 	}
 	if _, err := r.Tags(t.Context(), strings.TrimPrefix(server.URL, "http://")+"/p/a", nil); err == nil {
 		t.Error("a refusal is no empty list")
+	}
+}
+
+// A registry that sends requests around for ever is given up.
+func TestRegistryThatRedirectsInCircles(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v2/" {
+			asked.Add(1)
+			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+		}
+	}))
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	_, err := propose.NewRegistry(propose.RegistryOptions{}).Tags(t.Context(), host+"/app", nil)
+	if err == nil || !strings.Contains(err.Error(), "redirect") || asked.Load() > 12 {
+		t.Errorf("tags: %v after %d requests", err, asked.Load())
+	}
+	asked.Store(0)
+	_, err = propose.NewRegistry(propose.RegistryOptions{}).Images(t.Context(), host)
+	if err == nil || !strings.Contains(err.Error(), "redirect") || asked.Load() > 12 {
+		t.Errorf("images: %v after %d requests", err, asked.Load())
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"seaworthy/artifact"
+	"seaworthy/artifact/image"
 )
 
 // RegistryOptions say how registries are reached.
@@ -43,7 +44,7 @@ func NewRegistry(o RegistryOptions) *Registry {
 	if o.HTTP == nil {
 		o.HTTP = remote.DefaultTransport
 	}
-	o.HTTP = limited{o.HTTP}
+	o.HTTP = limited{image.Bounded{Inner: o.HTTP}}
 	if o.Keychain == nil {
 		o.Keychain = authn.NewMultiKeychain(authn.DefaultKeychain, google.Keychain)
 	}

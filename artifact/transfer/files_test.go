@@ -268,6 +268,14 @@ func TestMirror(t *testing.T) {
 	p.add("v0.9", "alone.sha256", strings.TrimPrefix(string(digestOf([]byte("alone"))), "sha256:"), "")
 	buckets := newPails(t, "gs://m")
 	o := MirrorOptions{From: p, Bucket: buckets.bucket("gs://m"), Folder: "/rel/"}
+	o.Mock = true
+	if got := mirror(t, o); got[0] != "rel/v0.9/alone copy true" || got[5] != "rel/v1.0/tool copy true" || got[6] != "rel/v1.1/tool failed false" {
+		t.Errorf("a rehearsal: %v", got)
+	}
+	if buckets.read(t, "gs://m", "rel/v0.9/alone") != "-" {
+		t.Error("a rehearsal wrote")
+	}
+	o.Mock = false
 	want := []string{
 		"rel/v0.9/alone copied true", "rel/v0.9/alone.sha256 copied false",
 		"rel/v1.0/SHA256SUMS copied false", "rel/v1.0/bad failed true", "rel/v1.0/readme copied false", "rel/v1.0/tool copied true",

@@ -52,7 +52,9 @@ type MirrorOptions struct {
 	Folder string
 	// Replace has an asset that changed take the place of what was mirrored;
 	// without it that is a failure.
-	Replace  bool
+	Replace bool
+	// Mock looks and compares as always, and copies nothing.
+	Mock     bool
 	Parallel int // assets at once; 4 when zero
 	// Report is told of every asset, one call at a time; nil for nobody.
 	Report func(Mirrored)
@@ -220,6 +222,10 @@ func (o MirrorOptions) asset(ctx context.Context, r Release, a Asset, sum artifa
 		return fail(err)
 	}
 	if done {
+		return m
+	}
+	if o.Mock {
+		m.State = FileCopy
 		return m
 	}
 	content, err := o.From.Download(ctx, a.ID)

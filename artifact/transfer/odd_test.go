@@ -309,3 +309,35 @@ func TestVerifiedReading(t *testing.T) {
 		}
 	}
 }
+
+// TestRegistryThatRedirectsInCircles: one that sends requests around for ever
+// is given up, also where it greets and logs in.
+func TestRegistryThatRedirectsInCircles(t *testing.T) {
+	t.Parallel()
+	// Of a greeting the library tells how it failed with TLS, which is tried first.
+	for _, tc := range []struct{ name, from, why string }{{"greeting", "/v2/", "asking the registry"}, {"tags", "/v2/app/tags/list", "redirects"}} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == tc.from {
+					asked.Add(1)
+					http.Redirect(w, r, tc.from, http.StatusTemporaryRedirect)
+				}
+			}))
+			t.Cleanup(server.Close)
+			r := testRegistries()
+			repo, err := r.Repository(strings.TrimPrefix(server.URL, "http://") + "/app")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.repository(repo).list(t.Context()); err == nil || !strings.Contains(err.Error(), tc.why) {
+				t.Errorf("%v", err)
+			}
+			// Eleven requests for each of four tries, at the most.
+			if n := asked.Load(); n == 0 || n > 44 {
+				t.Errorf("%d requests", n)
+			}
+		})
+	}
+}
