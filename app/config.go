@@ -304,7 +304,7 @@ func numbering(ctx context.Context, clone *git.Repository, r config.Release) (re
 	p := release.DefaultPolicy()
 	p.Prefix, p.BranchPattern = r.TagPrefix, r.BranchPattern
 	p.First.Prefix = r.TagPrefix
-	p.NoNextAlpha, p.NextCandidate = !r.Versions.NextAlpha, r.Versions.NextCandidate
+	p.NoNextAlpha, p.NextCandidate, p.Bump = !r.Versions.NextAlpha, r.Versions.NextCandidate, release.Bump(r.Versions.Bump)
 	refs, err := clone.Refs(ctx, "refs/heads", "refs/tags")
 	if err != nil {
 		return p, fmt.Errorf("reading branches and tags: %w", err)

@@ -29,8 +29,8 @@ that was killed goes on with seaworthy release resume.`,
 
 type stageFlags struct {
 	change
-	branch, kind, commit string
-	real                 bool
+	branch, kind, commit, bump string
+	real                       bool
 }
 
 func (f *stageFlags) add(c *cobra.Command) {
@@ -38,6 +38,7 @@ func (f *stageFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.branch, "branch", "", "`branch` to release from (the default branch if empty)")
 	c.Flags().StringVar(&f.kind, "type", "official", "`kind` of release: alpha, beta, rc or official")
 	c.Flags().StringVar(&f.commit, "commit", "", "`commit` to release (the branch's tip if empty)")
+	c.Flags().StringVar(&f.bump, "bump", "", "`number` to raise after a final release of the default branch: patch, minor or major (as seaworthy.yaml says, or minor)")
 }
 
 func (f *stageFlags) request(ctx context.Context, a *app.App) (cut.StageRequest, error) {
@@ -49,7 +50,11 @@ func (f *stageFlags) request(ctx context.Context, a *app.App) (cut.StageRequest,
 	if err != nil {
 		return cut.StageRequest{}, usageError{err}
 	}
-	return cut.StageRequest{Repo: repo, Branch: f.branch, Kind: kind, Commit: f.commit, Mock: !f.real, Actor: me()}, nil
+	bump, err := release.ParseBump(f.bump)
+	if err != nil {
+		return cut.StageRequest{}, usageError{fmt.Errorf("--bump: %w", err)}
+	}
+	return cut.StageRequest{Repo: repo, Branch: f.branch, Kind: kind, Commit: f.commit, Bump: bump, Mock: !f.real, Actor: me()}, nil
 }
 
 func newReleaseStage(s Streams) *cobra.Command {

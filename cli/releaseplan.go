@@ -58,7 +58,7 @@ version tagged last, or a build since then, and numbers as Kubernetes does; --po
 	c.Flags().IntVar(&f.commits, "commits", 50, "list at most so `many` commits; 0 lists all")
 	c.Flags().StringVar(&f.from, "from", "", "`version` to go on from, or a build since then; no repository is asked")
 	c.Flags().BoolVar(&f.createBranch, "create-branch", false, "the branch does not exist yet (with --from)")
-	c.Flags().StringSliceVar(&f.rules, "policy", nil, "`rules` of the project (with --from): next-candidate, no-next-alpha, trunk, patch")
+	c.Flags().StringSliceVar(&f.rules, "policy", nil, "`rules` of the project (with --from): next-candidate, no-next-alpha, trunk, patch, major")
 	return c
 }
 
@@ -66,6 +66,9 @@ version tagged last, or a build since then, and numbers as Kubernetes does; --po
 func (f *nextFlags) offline(s Streams, out outputFlag) error {
 	if f.branch == "" {
 		return usagef("--branch is needed with --from")
+	}
+	if f.bump != "" {
+		return usagef("--bump asks a repository; with --from write --policy %s", f.bump)
 	}
 	kind, err := release.ParseKind(f.kind)
 	if err != nil {

@@ -102,7 +102,7 @@ func TestParseWhole(t *testing.T) {
 		t.Errorf("warnings: %v", p.Warnings)
 	}
 	want := config.Release{
-		TagPrefix: "halyard/v", BranchPattern: "rel/{major}.{minor}", Changelog: "CHANGELOG-{major}.{minor}.md", Tags: config.Tags{Sign: "auto"},
+		TagPrefix: "halyard/v", BranchPattern: "rel/{major}.{minor}", Changelog: "CHANGELOG-{major}.{minor}.md", Versions: config.Versions{Bump: "minor"}, Tags: config.Tags{Sign: "auto"},
 		Branches: config.Branches{Jobs: "annotated", JobFile: "jobs/{branch}.yaml", Together: []string{"harbour/sheet"}, Milestone: "{major}.{minor}", Protection: "none",
 			Require: []string{"picked"}, Changelog: "open", FastForward: "only", Replace: []config.Replacement{{File: "VERSION", From: "{major}.{minor}", To: "{major}.{next_minor}", Where: "main"}}},
 		Gates: config.Gates{

@@ -164,6 +164,7 @@ func defaults() Project {
 			Tags:          Tags{Sign: "auto"},
 			BranchPattern: "release-{major}.{minor}",
 			Changelog:     "CHANGELOG/CHANGELOG-{major}.{minor}.md",
+			Versions:      Versions{Bump: "minor"},
 			Branches:      defaultBranches(),
 			Gates:         defaultGates(),
 			Announce:      Announce{Subject: "{name} {version} is out"},

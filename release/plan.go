@@ -33,6 +33,28 @@ type State struct {
 	DefaultBranch string   // "main"
 	Branches      []string // branches that exist
 	Tags          []string // every tag; those that are no version are passed over
+	// Bump is asked for this once, instead of Policy.Bump. It is refused where
+	// the number follows from what is out already.
+	Bump Bump
+}
+
+// Bump is the number of a version that is raised; those after it become zero.
+type Bump string
+
+// Bumps. The empty one leaves it to the policy.
+const (
+	BumpPatch Bump = "patch"
+	BumpMinor Bump = "minor"
+	BumpMajor Bump = "major"
+)
+
+// ParseBump reads patch, minor, major, or nothing.
+func ParseBump(s string) (Bump, error) {
+	switch b := Bump(s); b {
+	case "", BumpPatch, BumpMinor, BumpMajor:
+		return b, nil
+	}
+	return "", fmt.Errorf("%q is no number of a version: write patch, minor or major", s)
 }
 
 // Policy is how a project numbers its releases.
@@ -48,9 +70,10 @@ type Policy struct {
 	// Trunk allows candidates, final releases and their successors on the
 	// default branch: for a project that keeps no release branches.
 	Trunk bool
-	// Patch makes the default branch's next series after a final release a
-	// patch instead of a minor; it counts with Trunk only.
-	Patch bool
+	// Bump is the number that the default branch's next series raises after a
+	// final release: the minor one if empty. With release branches a patch is
+	// made on them, and BumpPatch means BumpMinor here.
+	Bump Bump
 	// NoNextAlpha keeps a branch cut from opening the next minor with its
 	// alpha.0 on the default branch.
 	NoNextAlpha bool
@@ -190,6 +213,12 @@ func NextVersions(s State, kind Kind, p Policy) (versions []Version, createBranc
 
 // next is NextVersions for a request that makes sense, or why there is none.
 func next(s State, kind Kind, p Policy) (versions []Version, createBranch bool, why string) {
+	if why := bumpRefused(s, p); why != "" {
+		return nil, false, why
+	}
+	if s.Bump != "" {
+		p.Bump = s.Bump
+	}
 	series, isRelease := p.ParseBranch(s.Branch)
 	switch {
 	case s.Branch == s.DefaultBranch:
@@ -241,6 +270,25 @@ func called(branch string) string {
 		return branch
 	}
 	return "the default branch " + branch
+}
+
+// bumpRefused says why the number to raise cannot be chosen, if it cannot.
+func bumpRefused(s State, p Policy) string {
+	if s.Bump == "" {
+		return ""
+	}
+	last, ok := lastOnDefault(s, p)
+	switch {
+	case s.Branch != s.DefaultBranch:
+		return "which number is raised can be chosen on " + s.DefaultBranch + " alone; a release branch is of one series"
+	case !ok:
+		return fmt.Sprintf("there is no version yet whose %s number could be raised; the first is %s", s.Bump, p.first())
+	case !last.Final():
+		return fmt.Sprintf("%s is out, and what follows it is of its series; the %s number can be raised after the final release", last, s.Bump)
+	case s.Bump == BumpPatch && !p.Trunk:
+		return "patches are made on a release branch here, such as " + p.ReleaseBranch(last)
+	}
+	return ""
 }
 
 // nextOnRelease gives the next candidate or final version of a series.
@@ -337,7 +385,9 @@ func openSeries(s State, p Policy) Version {
 	next := Version{Prefix: p.Prefix, Major: last.Major, Minor: last.Minor, Patch: last.Patch}
 	switch {
 	case !last.Final():
-	case p.Trunk && p.Patch:
+	case p.Bump == BumpMajor:
+		next.Major, next.Minor, next.Patch = next.Major+1, 0, 0
+	case p.Trunk && p.Bump == BumpPatch:
 		next.Patch++
 	default:
 		next.Minor, next.Patch = next.Minor+1, 0

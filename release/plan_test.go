@@ -13,7 +13,7 @@ func TestNextVersions(t *testing.T) {
 	trunk := DefaultPolicy()
 	trunk.Trunk = true
 	patching := trunk
-	patching.Patch = true
+	patching.Bump = BumpPatch
 	quiet := DefaultPolicy()
 	quiet.NoNextAlpha = true
 	bare := Policy{BranchPattern: "{major}.{minor}.x", First: Version{Major: 1}}
@@ -226,5 +226,50 @@ func TestBranchVersions(t *testing.T) {
 		if diff := cmp.Diff(strings.Fields(want), got, cmp.Transformer("empty", func(s []string) string { return strings.Join(s, " ") })); diff != "" {
 			t.Errorf("%s: %s", branch, diff)
 		}
+	}
+}
+
+// Which number is raised can be asked for once, where it does not follow from
+// what is out.
+func TestBump(t *testing.T) {
+	t.Parallel()
+	trunk := DefaultPolicy()
+	trunk.Trunk = true
+	cases := []struct {
+		name   string
+		state  State
+		policy Policy
+		kind   Kind
+		want   string // a version, or after ! a part of the refusal
+	}{
+		{"as ever", State{Branch: "main", Tags: []string{"v1.2.3"}}, trunk, Official, "v1.3.0"},
+		{"a patch", State{Branch: "main", Tags: []string{"v1.2.3"}, Bump: BumpPatch}, trunk, Official, "v1.2.4"},
+		{"a major", State{Branch: "main", Tags: []string{"v1.2.3"}, Bump: BumpMajor}, trunk, Official, "v2.0.0"},
+		{"a candidate of a major", State{Branch: "main", Tags: []string{"v1.2.3"}, Bump: BumpMajor}, trunk, RC, "v2.0.0-rc.0"},
+		{"a major series with branches", State{Branch: "main", Branches: []string{"main", "release-1.2"}, Tags: []string{"v1.2.3"}, Bump: BumpMajor}, DefaultPolicy(), Alpha, "v2.0.0-alpha.0"},
+		{"a series is open", State{Branch: "main", Tags: []string{"v1.2.3", "v1.3.0-rc.0"}, Bump: BumpPatch}, trunk, Official, "!v1.3.0-rc.0 is out"},
+		{"a release branch", State{Branch: "release-1.2", Branches: []string{"main", "release-1.2"}, Tags: []string{"v1.2.3"}, Bump: BumpMinor}, DefaultPolicy(), Official, "!on main alone"},
+		{"patches have their branch", State{Branch: "main", Branches: []string{"main", "release-1.2"}, Tags: []string{"v1.2.3"}, Bump: BumpPatch}, DefaultPolicy(), Alpha, "!such as release-1.2"},
+		{"nothing is out", State{Branch: "main", Bump: BumpMajor}, trunk, Official, "!the first is v0.1.0"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.state.DefaultBranch = "main"
+			got, _, err := NextVersions(c.state, c.kind, c.policy)
+			if words, no := strings.CutPrefix(c.want, "!"); no {
+				var refused *Refusal
+				if !errors.As(err, &refused) || !strings.Contains(refused.Why, words) {
+					t.Errorf("got %v, %v; want a refusal with %q", got, err, words)
+				}
+				return
+			}
+			if err != nil || len(got) != 1 || got[0].String() != c.want {
+				t.Errorf("got %v, %v; want %s", got, err, c.want)
+			}
+		})
+	}
+	if _, err := ParseBump("huge"); err == nil {
+		t.Error("a number that there is not was taken")
 	}
 }

@@ -70,7 +70,7 @@ func ParseBuildName(s string) (BuildName, error) {
 }
 
 // With returns the policy with rules added, by name: next-candidate,
-// no-next-alpha, trunk, patch. See the fields of Policy for what they mean.
+// no-next-alpha, trunk, patch, major. See the fields of Policy for what they mean.
 func (p Policy) With(rules []string) (Policy, error) {
 	for _, rule := range rules {
 		switch rule {
@@ -81,9 +81,11 @@ func (p Policy) With(rules []string) (Policy, error) {
 		case "trunk":
 			p.Trunk = true
 		case "patch":
-			p.Patch = true
+			p.Bump = BumpPatch
+		case "major":
+			p.Bump = BumpMajor
 		default:
-			return p, fmt.Errorf("there is no rule %q: write next-candidate, no-next-alpha, trunk or patch", rule)
+			return p, fmt.Errorf("there is no rule %q: write next-candidate, no-next-alpha, trunk, patch or major", rule)
 		}
 	}
 	return p, nil

@@ -21,8 +21,10 @@ type StageRequest struct {
 	// Commit to release; empty means the branch's tip (the default branch's
 	// for a release branch that is yet to be cut).
 	Commit string `json:"commit,omitempty"`
-	Mock   bool   `json:"mock,omitempty"`
-	Actor  string `json:"actor"`
+	// Bump is the number of the version to raise, for this once.
+	Bump  release.Bump `json:"bump,omitempty"`
+	Mock  bool         `json:"mock,omitempty"`
+	Actor string       `json:"actor"`
 }
 
 // CutRequest asks for a staged release to be published.
@@ -32,6 +34,8 @@ type CutRequest struct {
 	// Mock rehearses. It takes the real stage or, without one, a mock one.
 	Mock  bool   `json:"mock,omitempty"`
 	Actor string `json:"actor"`
+	// Destination is where it goes, see Options.Destination; Cut fills it in.
+	Destination string `json:"destination,omitempty"`
 }
 
 // BranchRequest asks for a branch.
@@ -79,6 +83,7 @@ type target struct {
 	Kind          release.Kind   `json:"kind,omitempty"`
 	Commit        string         `json:"commit,omitempty"`
 	Build         string         `json:"build,omitempty"`
+	Bump          release.Bump   `json:"bump,omitempty"`
 	CloneURL      string         `json:"clone_url"`
 }
 
@@ -118,7 +123,7 @@ func (s *Service) checkStage(ctx context.Context, r StageRequest) (target, error
 	if err != nil {
 		return target{}, err
 	}
-	t.Kind, t.Commit, t.Branch = r.Kind, r.Commit, r.Branch
+	t.Kind, t.Commit, t.Branch, t.Bump = r.Kind, r.Commit, r.Branch, r.Bump
 	if t.Branch == "" {
 		t.Branch = t.DefaultBranch
 	}
@@ -225,7 +230,7 @@ type choice struct {
 // chooseVersion applies the project's rules to its history.
 func (s *Service) chooseVersion(ctx context.Context, c choice) (Plan, error) {
 	t := c.Source.Target
-	state := release.State{Branch: t.Branch, DefaultBranch: t.DefaultBranch, Branches: c.Source.Branches, Tags: c.Source.Tags}
+	state := release.State{Branch: t.Branch, DefaultBranch: t.DefaultBranch, Branches: c.Source.Branches, Tags: c.Source.Tags, Bump: t.Bump}
 	versions, create, err := release.NextVersions(state, t.Kind, c.Project.Policy)
 	if err != nil {
 		return Plan{}, flow.Permanent(err)
