@@ -47,6 +47,6 @@ func declareGH2GCS(fl *pflag.FlagSet) translation {
 		if *pre {
 			line = append(line, "--include-prereleases")
 		}
-		return line, nil
+		return append(line, "--nomock"), nil // it knows no rehearsal
 	}
 }

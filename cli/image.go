@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -27,26 +28,42 @@ func (f *remoteFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.Insecure, "insecure", false, "speak plain HTTP to the registry (it is spoken to this machine anyway)")
 }
 
+// imagePushFlags are those of commands that push images.
+type imagePushFlags struct {
+	remoteFlags
+	nomock bool
+}
+
+func (f *imagePushFlags) add(c *cobra.Command) {
+	f.remoteFlags.add(c)
+	c.Flags().BoolVar(&f.nomock, "nomock", false, "push to registries; without this nothing is changed in them")
+}
+
 // imageSources is what may stand for an image that is there.
 const imageSources = `An image is a folder with an OCI layout, an archive, or a reference in a registry; oci:FOLDER:TAG and
 oci-archive:FILE:TAG choose among several in one place. Credentials for registries are those of docker login and
 podman login.`
 
 func newImagePush(s Streams) *cobra.Command {
-	var f remoteFlags
+	var f imagePushFlags
+	var out outputFlag
 	c := &cobra.Command{
 		Use:   "push IMAGE REFERENCE…",
-		Short: "Copy an image to registries, by digest",
+		Short: "Copy an image to registries, by digest (a rehearsal unless --nomock)",
 		Long: `Copies an image, with all its platforms, to a registry or several, and names it by the tags of the references. Its
-digest stays. Tags come last, when all they name is there.
+digest stays. Tags come last, when all they name is there. What each tag stands for now is looked up and shown first; with
+--nomock the image is pushed.
 
 ` + imageSources,
-		Example: `  seaworthy image push dist/halyard.tar registry.example.org/halyard:v1.2.0
+		Example: `  seaworthy image push dist/halyard.tar registry.example.org/halyard:v1.2.0 --nomock
   seaworthy image push oci:dist/images:v1.2.0 registry.example.org/halyard:v1.2.0 registry.example.org/halyard:latest`,
 		Args: cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return pushImage(cmd, s, f.Remote, args[0], args[1:]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return pushImage(cmd.Context(), s, f, out, args[0], args[1:])
+		},
 	}
 	f.add(c)
+	out.add(c)
 	return c
 }
 
@@ -60,22 +77,67 @@ func openImage(ctx context.Context, name string, remote image.Remote) (*image.In
 	return x, err
 }
 
-func pushImage(cmd *cobra.Command, s Streams, remote image.Remote, from string, to []string) (err error) {
+func pushImage(ctx context.Context, s Streams, f imagePushFlags, out outputFlag, from string, to []string) (err error) {
 	targets, err := targetsOf(to)
 	if err != nil {
 		return err
 	}
-	x, err := openImage(cmd.Context(), from, remote)
+	x, err := openImage(ctx, from, f.Remote)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
+	all := []pushed{}
 	for _, t := range targets {
-		if err := t.push(cmd.Context(), s, x, remote); err != nil {
+		plan, err := t.plan(ctx, x, f)
+		if err != nil {
+			return err
+		}
+		all = append(all, plan...)
+	}
+	if out.format == "table" {
+		if err := planOfPushes(s.Out, all, !f.nomock); err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, t := range targets {
+		if !f.nomock {
+			break
+		}
+		if err := t.push(ctx, s, x, f.Remote); err != nil {
+			return err
+		}
+	}
+	if out.format == "table" {
+		return nil
+	}
+	return out.print(s.Out, all, nil)
+}
+
+// pushed is what becomes of one tag.
+type pushed struct {
+	image.Tagged
+	Mock bool `json:"mock"`
+}
+
+// planOfPushes prints what pushing changes.
+func planOfPushes(w io.Writer, all []pushed, mock bool) error {
+	var rows [][]string
+	for _, p := range all {
+		what := "new"
+		switch p.Was {
+		case "":
+		case p.Digest:
+			what = "there already"
+		default:
+			what = "moves from " + string(p.Was)
+		}
+		rows = append(rows, []string{p.Reference, string(p.Digest), what})
+	}
+	if err := table(w, "No tag is to be pushed.", []string{"reference", "digest", "what"}, rows); err != nil || !mock {
+		return err
+	}
+	return said(w, "This was a mock run: nothing was pushed. Add --nomock to do it.\n")
 }
 
 func newImageInspect(s Streams) *cobra.Command {

@@ -36,7 +36,7 @@ type imageBuildFlags struct {
 	tarball   string
 	form      string
 	push      string
-	remote    remoteFlags
+	remote    imagePushFlags
 	out       outputFlag
 }
 
@@ -50,10 +50,11 @@ dist: what is in an archive for a platform goes into the image for it. Files tha
 repository. Version, commit and time are those of what is checked out.
 
 What is built is written to where the flags say; with none, only its digests are shown. Several images of one
-configuration go into a folder each below --layout.`,
+configuration go into a folder each below --layout. With --push it is shown what each tag in the registry stands for now;
+with --nomock, too, the images are pushed.`,
 		Example: `  seaworthy build && seaworthy image build --layout dist/images
   seaworthy image build --spec image.yaml --tarball dist/halyard.tar
-  seaworthy image build --push registry.example.org/team --tag v1.2.0 --tag latest`,
+  seaworthy image build --push registry.example.org/team --tag v1.2.0 --tag latest --nomock`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.build(cmd.Context(), s) },
 	}
@@ -82,6 +83,8 @@ type builtImage struct {
 	Layout  string   `json:"layout,omitempty"`
 	Tarball string   `json:"tarball,omitempty"`
 	Pushed  []string `json:"pushed,omitempty"`
+	// Pushes is what --push changes in the registry, or would.
+	Pushes []pushed `json:"pushes,omitempty"`
 }
 
 func (f *imageBuildFlags) build(ctx context.Context, s Streams) (err error) {
@@ -114,6 +117,27 @@ func (f *imageBuildFlags) build(ctx context.Context, s Streams) (err error) {
 		all = append(all, one)
 	}
 	return f.out.print(s.Out, all, func(w io.Writer) error { return tableOfImages(w, all) })
+}
+
+// pushTo shows what a push changes, and does it if it is not a rehearsal.
+func (f *imageBuildFlags) pushTo(ctx context.Context, s Streams, x *image.Index, repository string, b *builtImage) (err error) {
+	t := pushTarget{repository: repository, tags: b.Tags}
+	if b.Pushes, err = t.plan(ctx, x, f.remote); err != nil {
+		return err
+	}
+	if f.out.format == "table" {
+		if err := planOfPushes(s.Out, b.Pushes, !f.remote.nomock); err != nil {
+			return err
+		}
+	}
+	if !f.remote.nomock {
+		return nil
+	}
+	if err := t.push(ctx, s, x, f.remote.Remote); err != nil {
+		return err
+	}
+	b.Pushed = t.references()
+	return nil
 }
 
 // request completes what is common to all images, and reads what they are.
@@ -346,13 +370,9 @@ func (f *imageBuildFlags) one(ctx context.Context, s Streams, r image.Request, s
 		b.Tarball = f.tarball
 	}
 	if f.push != "" {
-		t := pushTarget{repository: repository, tags: b.Tags}
-		if err := t.push(ctx, s, x, r.Remote); err != nil {
-			return b, err
-		}
-		b.Pushed = t.references()
+		err = f.pushTo(ctx, s, x, repository, &b)
 	}
-	return b, nil
+	return b, err
 }
 
 // pushTarget is a repository and the tags an image gets in it.
@@ -384,6 +404,19 @@ func (t pushTarget) references() []string {
 		all = append(all, t.repository+":"+tag)
 	}
 	return all
+}
+
+// plan asks the registry what its tags stand for.
+func (t pushTarget) plan(ctx context.Context, x *image.Index, f imagePushFlags) ([]pushed, error) {
+	tags, err := x.Compare(ctx, t.repository, t.tags, f.Remote)
+	if err != nil {
+		return nil, err
+	}
+	var all []pushed
+	for _, tag := range tags {
+		all = append(all, pushed{tag, !f.nomock})
+	}
+	return all, nil
 }
 
 func (t pushTarget) push(ctx context.Context, s Streams, x *image.Index, remote image.Remote) error {

@@ -42,6 +42,7 @@ type mirrorFlags struct {
 	mirrored
 	config, outputDir, api string
 	downloadOnly, replace  bool
+	nomock, mocked         bool // mocked: something was only planned
 	out                    outputFlag
 }
 
@@ -49,16 +50,17 @@ func newMirrorGitHub(s Streams) *cobra.Command {
 	var f mirrorFlags
 	c := &cobra.Command{
 		Use:   "github-release",
-		Short: "Copy the files of GitHub releases to a bucket, or a folder",
+		Short: "Copy the files of GitHub releases to a bucket (a rehearsal unless --nomock), or a folder",
 		Long: `Copies the files attached to a repository's releases to a bucket, as RELEASE-DIR/TAG/NAME, and only those it lacks.
 They are verified against the digests the forge tells and against lists of checksums in the release itself, such as
-SHA256SUMS. A file that changed since it was mirrored is a failure, unless --replace is given.
+SHA256SUMS. A file that changed since it was mirrored is a failure, unless --replace is given. Without --nomock it is said
+what a bucket would get, and the bucket is left alone; a folder, or file://, is written to in any case.
 
 The forge is github.com or any that speaks its language. The token of $GITHUB_TOKEN is used where there is one.
 --bucket takes the URLs file://, s3://, gs:// and azblob://; a bare name is a bucket of Google's.`,
-		Example: `  seaworthy mirror github-release --org etcd-io --repo etcd --tags v3.6.1 --bucket s3://mirror?region=eu-west-1
+		Example: `  seaworthy mirror github-release --org etcd-io --repo etcd --tags v3.6.1 --bucket s3://mirror?region=eu-west-1 --nomock
   seaworthy mirror github-release --org etcd-io --repo etcd --output-dir ./etcd --download-only
-  seaworthy mirror github-release --config releases.yaml`,
+  seaworthy mirror github-release --config releases.yaml --nomock`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), s) },
 	}
@@ -72,6 +74,7 @@ The forge is github.com or any that speaks its language. The token of $GITHUB_TO
 	fl.BoolVar(&f.downloadOnly, "download-only", false, "copy to --output-dir alone")
 	fl.BoolVar(&f.IncludePrereleases, "include-prereleases", false, "mirror prereleases too")
 	fl.BoolVar(&f.replace, "replace", false, "put files that changed in the place of those mirrored before")
+	fl.BoolVar(&f.nomock, "nomock", false, "write to buckets; without this nothing leaves this machine")
 	fl.StringVar(&f.config, "config", "", "YAML `file` with releaseConfigs, a list of what the other flags say")
 	fl.StringVar(&f.api, "api", "", "`URL` of the forge's API, such as https://ghe.example.com/api/v3/ (github.com if not given)")
 	f.out.add(c)
@@ -129,6 +132,9 @@ func (f *mirrorFlags) run(ctx context.Context, s Streams) error {
 	if err := f.out.print(s.Out, all, func(w io.Writer) error { return mirrorTable(w, all) }); err != nil {
 		return err
 	}
+	if f.mocked {
+		fmt.Fprintln(s.Err, "This was a mock run for buckets: nothing was written to them. Add --nomock to do it.")
+	}
 	failed := 0
 	for _, m := range all {
 		if m.State == transfer.FileFailed || m.State == transfer.FileDiffers {
@@ -157,7 +163,7 @@ func (f *mirrorFlags) mirror(ctx context.Context, s Streams, m mirrored) (all []
 	}
 	for _, t := range targets {
 		list, err := f.to(ctx, s, transfer.MirrorOptions{
-			From: from, Tags: m.Tags, Prereleases: m.IncludePrereleases, Folder: t.folder, Replace: f.replace,
+			From: from, Tags: m.Tags, Prereleases: m.IncludePrereleases, Folder: t.folder, Replace: f.replace, Mock: !f.nomock && outside(t.url),
 		}, t.url)
 		all = append(all, list...)
 		if err != nil {
@@ -169,6 +175,13 @@ func (f *mirrorFlags) mirror(ctx context.Context, s Streams, m mirrored) (all []
 
 // place is where files are mirrored to.
 type place struct{ url, folder string }
+
+// outside says whether an address of a bucket is out in the world: a folder of
+// this machine is not.
+func outside(address string) bool {
+	scheme, _, found := strings.Cut(address, "://")
+	return found && !strings.EqualFold(scheme, "file")
+}
 
 func (f *mirrorFlags) targets(m mirrored) ([]place, error) {
 	var all []place
@@ -201,6 +214,7 @@ func (f *mirrorFlags) to(ctx context.Context, s Streams, o transfer.MirrorOption
 	}
 	defer func() { err = errors.Join(err, bucket.Close()) }()
 	o.Bucket = bucket
+	f.mocked = f.mocked || o.Mock
 	bar := &progress{w: s.Err, live: screenOn(s.Err).Live}
 	defer bar.end()
 	o.Report = func(m transfer.Mirrored) { bar.step(m.Key) }

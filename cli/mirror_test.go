@@ -86,6 +86,15 @@ func TestMirror(t *testing.T) {
 		t.Errorf("%+v", changed)
 	}
 
+	// A bucket is out in the world: without --nomock it is only looked at.
+	mock := seaworthy(t, append(line, "--bucket", "mem://", "--release-dir", "mirrored")...)
+	if mock.code != 0 || strings.Count(mock.out, "copy ") != 2 || strings.Contains(mock.out, "copied") || !strings.Contains(mock.err, "Add --nomock") {
+		t.Errorf("%+v", mock)
+	}
+	if real := seaworthy(t, append(line, "--bucket", "mem://", "--nomock")...); real.code != 0 || strings.Count(real.out, "copied") != 2 || real.err != "" {
+		t.Errorf("%+v", real)
+	}
+
 	local := filepath.Join(folder, "local")
 	if got := seaworthy(t, append(line, "--output-dir", local, "--download-only")...); got.code != 0 {
 		t.Errorf("%+v", got)
@@ -118,7 +127,7 @@ func TestMirror(t *testing.T) {
 func TestGH2GCS(t *testing.T) {
 	t.Parallel()
 	got, err := translate(strings.Fields("gh2gcs --org kubernetes --repo kubernetes --bucket my-bucket --release-dir rel --tags v1.18.0,v1.18.1 --include-prereleases --output-dir out"))
-	want := "mirror github-release --org kubernetes --repo kubernetes --bucket my-bucket --release-dir rel --output-dir out --tags v1.18.0 --tags v1.18.1 --include-prereleases"
+	want := "mirror github-release --org kubernetes --repo kubernetes --bucket my-bucket --release-dir rel --output-dir out --tags v1.18.0 --tags v1.18.1 --include-prereleases --nomock"
 	if err != nil || strings.Join(got, " ") != want {
 		t.Errorf("%v\n%v, %v", want, got, err)
 	}

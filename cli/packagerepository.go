@@ -163,7 +163,7 @@ func keepKey(file string, private, public []byte) error {
 type repositoryAddFlags struct {
 	channel, name, baseURL string
 	validFor               time.Duration
-	unsigned               bool
+	unsigned, nomock       bool
 	trusted                []string
 	keys                   keyFlags
 	output                 outputFlag
@@ -173,16 +173,18 @@ func newRepositoryAdd(s Streams) *cobra.Command {
 	var f repositoryAddFlags
 	c := &cobra.Command{
 		Use:   "add REPOSITORY FILE…",
-		Short: "Publish packages in a repository, which is begun if it is not there",
+		Short: "Publish packages in a repository, which is begun if it is not there (in a bucket with --nomock alone)",
 		Long: `Adds packages to the repository in a folder or a bucket, such as file:///srv/packages or s3://bucket/packages: below
 deb/ for apt, rpm/ for dnf, apk/ for Alpine, in a channel each. What is there stays, and is only gone on with if its
 signature is good. Packages come first, what lists them after, and what is signed last, so a reader sees the old
 repository or the new one. A published package never changes. A folder stands for the packages in it.
 
+Without --nomock a bucket is looked at, and what would be added is said; a folder, or file://, is published in any case.
+
 With --base-url, files are written for people to save: deb/NAME-CHANNEL.sources for apt, rpm/NAME-CHANNEL.repo for dnf.`,
 		Example: `  seaworthy package repository add /srv/packages dist --name halyard --key halyard.asc --apk-key halyard.rsa \
     --base-url https://packages.example.org
-  seaworthy package repository add s3://packages/halyard dist/*.rpm --name halyard --channel testing`,
+  seaworthy package repository add s3://packages/halyard dist/*.rpm --name halyard --channel testing --nomock`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), s, args[0], args[1:]) },
 	}
@@ -192,6 +194,7 @@ With --base-url, files are written for people to save: deb/NAME-CHANNEL.sources 
 	fl.StringVar(&f.baseURL, "base-url", "", "`URL` people reach the repository at")
 	fl.DurationVar(&f.validFor, "valid-for", 0, "`time` after which apt refuses the index as stale (never if 0)")
 	fl.BoolVar(&f.unsigned, "unsigned", false, "publish without a key")
+	fl.BoolVar(&f.nomock, "nomock", false, "write to a bucket; without this nothing leaves this machine")
 	fl.StringSliceVar(&f.trusted, "trust", nil, "`file` of a public OpenPGP key that may have signed what is there, when the key changes")
 	f.keys.add(c)
 	f.output.add(c)
@@ -217,14 +220,14 @@ func (f *repositoryAddFlags) run(ctx context.Context, s Streams, where string, a
 		return usageError{err}
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	reports := []*packages.Report{}
+	reports, mock := []*packages.Report{}, !f.nomock && outside(where)
 	for _, channel := range []string{f.channel, artifact.ChannelRelease, artifact.ChannelTesting, artifact.ChannelNightly} {
 		if len(channels[channel]) == 0 {
 			continue
 		}
 		report, err := packages.Publish(ctx, b, channels[channel], packages.Publication{
 			Channel: channel, Name: f.name, Signers: signers, Unsigned: f.unsigned, Trusted: trusted,
-			Time: time.Now(), ValidFor: f.validFor, BaseURL: f.baseURL, Holder: holder(),
+			Time: time.Now(), ValidFor: f.validFor, BaseURL: f.baseURL, Holder: holder(), Mock: mock,
 		})
 		if err != nil {
 			return err
@@ -232,17 +235,27 @@ func (f *repositoryAddFlags) run(ctx context.Context, s Streams, where string, a
 		delete(channels, channel)
 		reports = append(reports, report)
 	}
-	return f.output.print(s.Out, reports, func(w io.Writer) error {
-		for _, r := range reports {
-			for _, key := range r.Added {
-				fmt.Fprintf(w, "%s: added %s\n", r.Channel, key)
-			}
-			for _, key := range r.Present {
-				fmt.Fprintf(w, "%s: there already, %s\n", r.Channel, key)
-			}
+	return f.output.print(s.Out, reports, func(w io.Writer) error { return tellPublished(w, reports, mock) })
+}
+
+// tellPublished says what became of each package.
+func tellPublished(w io.Writer, reports []*packages.Report, mock bool) error {
+	added := "added"
+	if mock {
+		added = "would add"
+	}
+	for _, r := range reports {
+		for _, key := range r.Added {
+			fmt.Fprintf(w, "%s: %s %s\n", r.Channel, added, key)
 		}
+		for _, key := range r.Present {
+			fmt.Fprintf(w, "%s: there already, %s\n", r.Channel, key)
+		}
+	}
+	if !mock {
 		return nil
-	})
+	}
+	return said(w, "This was a mock run: nothing was written. Add --nomock to do it.\n")
 }
 
 // holder is who publishes, as the lock shows it.

@@ -145,7 +145,7 @@ func parseTarget(arg string, plain bool) (target, error) {
 	info, err := os.Stat(arg)
 	switch {
 	case strings.HasPrefix(arg, "oci:"), strings.HasPrefix(arg, "oci-archive:"), strings.HasPrefix(arg, "docker-archive:"):
-		return target{}, usagef("%s is not in a registry, and an image's signatures are kept in one: push it ('seaworthy image push') and name it there", arg)
+		return target{}, usagef("%s is not in a registry, and an image's signatures are kept in one: push it ('seaworthy image push --nomock') and name it there", arg)
 	case err == nil && info.IsDir():
 		return target{}, usagef("%s is a folder: name files, or their list of checksums", arg)
 	case err == nil:
