@@ -203,6 +203,9 @@ type Rehearsal struct {
 	State   string    `json:"state,omitempty"` // succeeded, failed, running
 	Run     string    `json:"run,omitempty"`
 	At      time.Time `json:"at,omitzero"`
+	// Elsewhere is where one was made against that does not count, for the
+	// release goes to another place; with no other field set.
+	Elsewhere string `json:"elsewhere,omitempty"`
 }
 
 // RehearsalGate is go when the very version and commit were rehearsed to the end.
@@ -210,6 +213,9 @@ func RehearsalGate(r Rehearsal, want Version, commit string) Gate {
 	g := Gate{Name: "rehearsal", State: NoGo}
 	if r.Run == "" && r.State == "" {
 		g.Why = want.String() + " has not been rehearsed"
+		if r.Elsewhere != "" {
+			g.Why += " for where it goes: it was for " + r.Elsewhere
+		}
 		return g
 	}
 	g.Evidence = []Evidence{{What: fmt.Sprintf("mock run %s of %s at %s: %s", r.Run, r.Version, short(r.Commit), r.State), At: r.At}}

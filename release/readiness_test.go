@@ -91,6 +91,7 @@ func TestGates(t *testing.T) {
 
 		{"rehearsed", RehearsalGate(done, want, sha1), Go, "v1.2.0 was rehearsed at 111111111111"},
 		{"never rehearsed", RehearsalGate(Rehearsal{}, want, sha1), NoGo, "has not been rehearsed"},
+		{"rehearsed for another place", RehearsalGate(Rehearsal{Elsewhere: "folder:/tmp/www"}, want, sha1), NoGo, "has not been rehearsed for where it goes: it was for folder:/tmp/www"},
 		{"rehearsed another version", RehearsalGate(changed(func(r *Rehearsal) { r.Version.Patch = 1 }), want, sha1), NoGo, "rehearsed was v1.2.1"},
 		{"rehearsed another commit", RehearsalGate(done, want, other), NoGo, "rehearsed was commit 111111111111, not 222222222222"},
 		{"rehearsed no commit", RehearsalGate(changed(func(r *Rehearsal) { r.Commit = "" }), want, ""), NoGo, "rehearsed was commit"},

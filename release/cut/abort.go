@@ -201,6 +201,7 @@ func (s *Service) whatIsPublic(ctx context.Context, run flow.Run, st staged, u *
 		look func() (bool, error)
 	}{
 		{fmt.Sprintf("branch %s at %s", p.Branch, short(p.Commit)), func() (bool, error) { _, is, err := s.branchThere(ctx, st); return is, err }},
+		{"the key that verifies releases", func() (bool, error) { _, is, err := s.keyPublished(ctx, st); return is, err }},
 		{"tag " + versionList(p.Versions), func() (bool, error) { _, is, err := s.tagPushed(ctx, j); return is, err }},
 		{"images tagged " + imageTag(v), func() (bool, error) {
 			_, is, err := s.imagesThere(ctx, st)

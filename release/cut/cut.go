@@ -89,6 +89,12 @@ type Options struct {
 	// Nil signs nothing.
 	Signer   sign.Signer
 	Verifier *sign.Verifier
+	// PublicKey, in PEM, is that of Signer, to be published beside the markers;
+	// nil leaves it to whoever publishes it elsewhere.
+	PublicKey []byte
+	// Destination names where releases go, for a place that may change: a
+	// rehearsal counts only for the one it was made against.
+	Destination string
 	// Packagers are the keys that packages carry.
 	Packagers packages.Signers
 	// TagKey loads the private key that tags are signed with by its address in

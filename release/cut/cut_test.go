@@ -147,7 +147,7 @@ func TestPlanNamesTheSteps(t *testing.T) {
 	for _, step := range s.Definitions()[1].Steps() {
 		names = append(names, step.Name)
 	}
-	want := []string{"options", "staged", "issue", "provenance", "gates", "sign-offs", "approve", "conflicts", "branch", "announcement", "promote", "images", "tag",
+	want := []string{"options", "staged", "issue", "provenance", "gates", "sign-offs", "approve", "conflicts", "branch", "announcement", "key", "promote", "images", "tag",
 		"changelog", "page-draft", "page-assets", "page-verify", "page-publish", "announce", "markers", "archive",
 		"mail", "after-milestones", "after-issues", "after-changes", "issue-close"}
 	if !slices.Equal(names, want) {

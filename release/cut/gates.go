@@ -1,6 +1,7 @@
 package cut
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -171,19 +172,24 @@ func (s *Service) collectSignOffs(ctx context.Context, st staged) (signOffs, err
 	return out, nil
 }
 
-// rehearsal finds the newest mock cut of the build.
+// rehearsal finds the newest mock cut of the build against where it goes now.
 func (s *Service) rehearsal(ctx context.Context, p Plan) (release.Rehearsal, error) {
 	runs, err := s.Engine.Journal.Runs(ctx, flow.RunFilter{Flow: s.cut.def.Name()})
 	if err != nil {
 		return release.Rehearsal{}, fmt.Errorf("looking for a rehearsal of %s: %w", p.Version(), err)
 	}
+	var elsewhere string
 	for _, run := range runs {
 		var r CutRequest
 		if !run.Mock || json.Unmarshal(run.Params, &r) != nil || r.Repo != p.Repo || r.BuildVersion != p.BuildVersion {
 			continue
 		}
+		if r.Destination != s.Destination {
+			elsewhere = cmp.Or(elsewhere, r.Destination, "another place")
+			continue
+		}
 		// The build version says which version and commit were rehearsed.
 		return release.Rehearsal{Version: p.Version(), Commit: p.Commit, State: string(run.State), Run: run.ID, At: run.UpdatedAt}, nil
 	}
-	return release.Rehearsal{}, nil
+	return release.Rehearsal{Elsewhere: elsewhere}, nil
 }

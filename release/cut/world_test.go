@@ -287,7 +287,7 @@ func (p *place) options(j flow.Journal) cut.Options {
 
 func serviceOptions(dir string, f cut.Forge, pages cut.Pages, b *blob.Bucket, j flow.Journal) cut.Options {
 	signer, verifier := testKey()
-	return cut.Options{Forge: f, Pages: pages, Signer: signer, Verifier: verifier, Git: git.NewCache(filepath.Join(dir, "cache")), Bucket: b,
+	return cut.Options{Forge: f, Pages: pages, Signer: signer, Verifier: verifier, PublicKey: []byte("the key of test\n"), Git: git.NewCache(filepath.Join(dir, "cache")), Bucket: b,
 		Engine:  &flow.Engine{Journal: j, Owner: "test", Now: func() time.Time { return began }},
 		Project: func(context.Context, forge.RepoName, string) (cut.Project, error) { return project(), nil },
 		WorkDir: filepath.Join(dir, "work"), Space: -1, Retry: flow.Retry{Attempts: 2, Base: time.Millisecond}}
