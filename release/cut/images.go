@@ -143,7 +143,7 @@ func (s *Service) remoteOptions(ctx context.Context) []remote.Option {
 	if keys == nil {
 		keys = authn.DefaultKeychain
 	}
-	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(keys)}
+	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(keys), remote.WithTransport(image.Bounded{Inner: remote.DefaultTransport})}
 }
 
 func imageCount(n int) string {
