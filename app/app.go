@@ -90,17 +90,19 @@ type App struct {
 	registry *registry.Registry
 	signer   *sign.KeySigner
 	verifier *sign.Verifier
-	clones   *git.Cache
-	projects projects
-	turns    turns
-	trains   timetables
-	secrets  secrets
-	listener net.Listener
-	handler  http.Handler
-	attached bool   // another process serves; this one only looks and asks
-	alone    *alone // a repository that no platform serves; nil on a platform
-	url      string
-	closers  []io.Closer
+	// publicKey is that of signer, in PEM.
+	publicKey []byte
+	clones    *git.Cache
+	projects  projects
+	turns     turns
+	trains    timetables
+	secrets   secrets
+	listener  net.Listener
+	handler   http.Handler
+	attached  bool   // another process serves; this one only looks and asks
+	alone     *alone // a repository that no platform serves; nil on a platform
+	url       string
+	closers   []io.Closer
 
 	fresh     bool      // the folder was not there before
 	messages  *messages // about releases

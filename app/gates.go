@@ -40,6 +40,9 @@ func (e evidence) Facts(ctx context.Context, p cut.Plan) (release.Facts, error) 
 		return f, err
 	}
 	gates := project.Release.Gates
+	if len(gates.Dashboards.Names) > 0 {
+		f.Dashboards = a.boards(ctx, p, project)
+	}
 	if a.alone == nil {
 		if f.Checks, err = a.green(ctx, p, project); err != nil {
 			f.Checks = release.Look[release.Check](nil, err)
@@ -47,9 +50,6 @@ func (e evidence) Facts(ctx context.Context, p cut.Plan) (release.Facts, error) 
 		f.Blockers = release.Look(a.blockers(ctx, p, gates.Blockers))
 		if len(gates.Exceptions.Labels) > 0 {
 			f.Exceptions = release.Look(a.labelled(ctx, p.Repo, gates.Exceptions.Labels, ""))
-		}
-		if len(gates.Dashboards.Names) > 0 {
-			f.Dashboards = a.boards(ctx, p, project)
 		}
 	} else {
 		a.alone.facts(ctx, p, project, &f, a.labelled)
@@ -151,7 +151,7 @@ func (a *App) merged(ctx context.Context, p cut.Plan) ([]release.MergedChange, e
 		pulls = a.alone.forge.pulls
 	}
 	if pulls == nil {
-		return nil, errors.New("the forge knows no pull requests")
+		return nil, errNoPulls
 	}
 	clone, err := a.clone(ctx, p.Repo)
 	if err != nil {
@@ -325,7 +325,11 @@ func (a *App) tab(ctx context.Context, p cut.Plan, board string, j *job.Job, run
 				continue // of another branch, or of a commit that is gone
 			}
 		}
-		t.Runs = append(t.Runs, release.TabRun{Build: c.Build, Green: c.Result == "SUCCESS", Commit: c.Commit, Link: a.url + "/" + path.Join("runs", c.Build), At: c.Finished})
+		run := release.TabRun{Build: c.Build, Green: c.Result == "SUCCESS", Commit: c.Commit, At: c.Finished}
+		if a.alone == nil {
+			run.Link = a.url + "/" + path.Join("runs", c.Build)
+		}
+		t.Runs = append(t.Runs, run)
 	}
 	if len(t.Runs) > 0 {
 		t.Status = string(grid.Summarize(g, grid.Options{}, a.o.Now()).Status)

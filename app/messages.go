@@ -149,7 +149,7 @@ func (m *messages) postChat(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	text := bulletin(t, title, m.a.url+"/releases/"+run)
+	text := bulletin(t, title, m.a.timeline(run))
 	sum := sha256.Sum256([]byte(text))
 	if m.said[run] == sum {
 		return nil
@@ -168,6 +168,19 @@ func (m *messages) postChat(ctx context.Context, run string) error {
 		m.said[run] = sum
 	}
 	return err
+}
+
+// timeline is where people follow a run: its page or, without a platform, that
+// of the workflow that a runner works for; empty where there is neither.
+func (a *App) timeline(run string) string {
+	if a.alone == nil {
+		return a.url + "/releases/" + run
+	}
+	server, repo, id := a.alone.Getenv("GITHUB_SERVER_URL"), a.alone.Getenv("GITHUB_REPOSITORY"), a.alone.Getenv("GITHUB_RUN_ID")
+	if server == "" || repo == "" || id == "" {
+		return ""
+	}
+	return strings.TrimSuffix(server, "/") + "/" + repo + "/actions/runs/" + id
 }
 
 // bulletin is a timeline as a message in Slack's markup: what is done counts,
@@ -190,7 +203,10 @@ func bulletin(t flow.Timeline, title, link string) string {
 	if t.Run.Mock {
 		title += " (rehearsal)"
 	}
-	head := fmt.Sprintf("*%s*: %s, %d of %d steps. %s", chat.Escape(title), t.Run.State, over, len(t.Steps), link)
+	head := fmt.Sprintf("*%s*: %s, %d of %d steps.", chat.Escape(title), t.Run.State, over, len(t.Steps))
+	if link != "" {
+		head += " " + link
+	}
 	return strings.Join(append([]string{head}, lines...), "\n")
 }
 

@@ -52,6 +52,7 @@ func (a *App) openSigner(ctx context.Context) (builder string, err error) {
 	if err != nil {
 		return "", err
 	}
+	a.publicKey = text
 	if !a.attached {
 		if err := os.WriteFile(a.dir(publicKeyFile), text, 0o644); err != nil {
 			return "", fmt.Errorf("keeping the public key of releases: %w", err)

@@ -14,7 +14,9 @@ import (
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/git"
+	"seaworthy/job"
 	"seaworthy/release/cut"
+	"seaworthy/signal"
 	"seaworthy/web"
 )
 
@@ -60,6 +62,18 @@ type alone struct {
 	address string // of the repository for Git, without credentials
 	auth    git.Auth
 	forge   destination
+}
+
+// place names where releases go and where their parts do, in words that differ
+// when any of it does.
+func (c choices) place() string {
+	at := c.To
+	for _, part := range []struct{ word, value string }{{"tags", c.Remote}, {"files", c.Bucket}, {"images", c.Registry}} {
+		if part.value != "" {
+			at += ", " + part.word + " to " + part.value
+		}
+	}
+	return at
 }
 
 // choicesFile marks a folder as the state of a standalone repository.
@@ -275,6 +289,8 @@ func (a *App) openAloneReleases(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Results of jobs count where somebody puts them into the bucket.
+	a.Signal = signal.New(signal.Options{Bucket: a.Bucket, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") }, Now: a.o.Now})
 	instance, err := a.secrets.get("instance", random)
 	if err != nil {
 		return err
@@ -287,7 +303,7 @@ func (a *App) openAloneReleases(ctx context.Context) error {
 	a.engine = &flow.Engine{Journal: kept, Owner: owner, Now: a.o.Now, Boundary: a.o.Boundary}
 	o := cut.Options{
 		Forge: s.forge.forge, Pages: s.forge.pages, Pulls: s.forge.pulls, Git: a.clones, Auth: s.auth, Bucket: a.Bucket, Engine: a.engine,
-		Signer: a.signer, Verifier: a.verifier, Builder: builder, Version: a.o.Version,
+		Signer: a.signer, Verifier: a.verifier, PublicKey: a.publicKey, Builder: builder, Version: a.o.Version, Destination: s.chosen.place(),
 		Tracker: s.forge.tracker, Changes: s.forge.changes, Protections: s.forge.protections, Branching: a.branchPlan,
 		OpenBucket: OpenBucket, TagKey: a.tagKey, Exclusive: a.hold, Project: a.aloneProject, WorkDir: a.dir(workDir), BuildCache: builds,
 	}

@@ -12,23 +12,27 @@ import (
 	"seaworthy/release/cut"
 )
 
-// errNoPlatform is why nobody can know what a gate asks for.
-var errNoPlatform = errors.New("no platform keeps the results of jobs here: name the checks of the forge in release.gates.green, or serve the repository with seaworthy up")
+// Why nobody can know here what a gate asks for, and what to do.
+var (
+	errNoResults = errors.New("the bucket holds no results of the jobs there: name the one they go to with --bucket, serve the repository with seaworthy up, or " + lookAndWaive)
+	errNoIssues  = errors.New("a folder has no issues: " + lookAndWaive)
+	errNoChecks  = errors.New("a folder knows no checks of a commit: " + lookAndWaive)
+	errNoPulls   = errors.New("a folder knows no pull requests: " + lookAndWaive)
+)
 
-// errNoIssues is why a folder does not know.
-var errNoIssues = errors.New("a folder has no issues")
+const lookAndWaive = "look for yourself, and waive it with seaworthy release waive"
 
 // labelled lists what is open and labelled; see App.labelled.
 type labelled func(ctx context.Context, repo forge.RepoName, labels []string, milestone string) ([]release.Blocker, error)
 
 // facts are those that can be had without a platform: what the forge says of the
-// commit, and its issues. What nobody can know here is a failure to look where
+// commit, its issues, and results that lie in the bucket. What nobody can know here is a failure to look where
 // the configuration demands it, and else not asked for.
 func (s *alone) facts(ctx context.Context, p cut.Plan, project Project, f *release.Facts, open labelled) {
 	gates := project.Release.Gates
 	f.Checks = s.checks(ctx, p, gates.Green)
-	if len(gates.Dashboards.Names) > 0 {
-		f.Dashboards = &release.BoardFacts{Names: gates.Dashboards.Names, Runs: gates.Dashboards.Runs, Failure: errNoPlatform.Error()}
+	if d := f.Dashboards; d != nil && d.Failure == "" && !slices.ContainsFunc(d.Tabs, func(t release.Tab) bool { return len(t.Runs) > 0 }) {
+		d.Failure = errNoResults.Error()
 	}
 	switch {
 	case s.forge.tracker == nil && len(gates.Exceptions.Labels) > 0:
@@ -36,10 +40,19 @@ func (s *alone) facts(ctx context.Context, p cut.Plan, project Project, f *relea
 	case len(gates.Exceptions.Labels) > 0:
 		f.Exceptions = release.Look(open(ctx, p.Repo, gates.Exceptions.Labels, ""))
 	}
-	if s.forge.tracker != nil {
+	switch {
+	case s.forge.tracker == nil && demandsBlockers(gates.Blockers):
+		f.Blockers = release.Look[release.Blocker](nil, errNoIssues)
+	case s.forge.tracker != nil:
 		words := release.NewWords(p.Project.Name, p.Version(), p.Branch, p.Commit, p.Previous, p.CommitTime)
 		f.Blockers = release.Look(open(ctx, p.Repo, gates.Blockers.Labels, words.Fill(gates.Blockers.Milestone)))
 	}
+}
+
+// demandsBlockers reports whether somebody wrote down what blocks a release. The
+// defaults demand nothing of a place that has no issues.
+func demandsBlockers(b config.Blockers) bool {
+	return b.Lines.Has("labels") && len(b.Labels) > 0 || b.Milestone != ""
 }
 
 // checks are the contexts that the configuration names or, if it names none, all
@@ -47,6 +60,9 @@ func (s *alone) facts(ctx context.Context, p cut.Plan, project Project, f *relea
 // nothing known.
 func (s *alone) checks(ctx context.Context, p cut.Plan, demanded []string) *release.Found[release.Check] {
 	var known []forge.Status
+	if s.forge.checks == nil && len(demanded) > 0 {
+		return release.Look[release.Check](nil, errNoChecks)
+	}
 	if s.forge.checks != nil {
 		var err error
 		if known, err = s.forge.checks.Statuses(ctx, p.Repo, p.Commit); err != nil {

@@ -13,8 +13,6 @@ import (
 	"seaworthy/app"
 	"seaworthy/flow"
 	"seaworthy/forge"
-	"seaworthy/forge/gitea"
-	"seaworthy/forge/giteatest"
 	"seaworthy/forge/github"
 	"seaworthy/git"
 	"seaworthy/job"
@@ -48,13 +46,17 @@ func env(values ...string) func(string) string {
 }
 
 // standAlone opens a clone. Nothing of the platform's forge is there.
-func standAlone(t *testing.T, clone *git.Repository, s app.Standalone) lone {
+func standAlone(t *testing.T, clone *git.Repository, s app.Standalone, set ...func(*app.Options)) lone {
 	t.Helper()
 	s.Clone, s.Name = clone, halyard
 	if s.Getenv == nil {
 		s.Getenv = env()
 	}
-	a, err := app.OpenStandalone(t.Context(), app.Options{Dir: filepath.Join(clone.Dir, app.DefaultDir), Log: testLog(t)}, s)
+	o := app.Options{Dir: filepath.Join(clone.Dir, app.DefaultDir), Log: testLog(t)}
+	for _, change := range set {
+		change(&o)
+	}
+	a, err := app.OpenStandalone(t.Context(), o, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,21 +288,7 @@ func TestReleaseToGitea(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: starts a Gitea")
 	}
-	server := giteatest.Start(t)
-	token := server.Account(t, "harbour", false)
-	c, err := gitea.New(gitea.Options{URL: server.URL, Token: token})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.CreateRepo(t.Context(), forge.NewRepo{RepoName: halyard}); err != nil {
-		t.Fatal(err)
-	}
-	url := server.URL + "/harbour/halyard.git"
-	origin := repository(t, "main", plain)
-	if err := origin.WithAuth(git.Auth{Token: token}).Push(t.Context(), url, git.PushOptions{}, "refs/heads/main:refs/heads/main"); err != nil {
-		t.Fatal(err)
-	}
-	clone := cloned(t, url, git.Auth{Token: token})
+	clone, c, token := onGitea(t, plain)
 	l := standAlone(t, clone, app.Standalone{To: "gitea", Getenv: env("GITEA_TOKEN=" + token)})
 	l.release("v0.1.0")
 	page, err := c.Release(t.Context(), halyard, "v0.1.0")
