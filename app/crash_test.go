@@ -13,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"seaworthy/app"
 	"seaworthy/forge"
@@ -27,6 +28,7 @@ const (
 	crashURL     = "SEAWORTHY_TEST_DATABASE"
 	crashPoint   = "SEAWORTHY_TEST_POINT"   // "before METHOD PATH" or "after METHOD PATH", PATH an expression
 	crashRelease = "SEAWORTHY_TEST_RELEASE" // whether it cuts a release
+	crashTrain   = "SEAWORTHY_TEST_TRAIN"   // when it looks at the timetable, on a clock of its own; not when empty
 	crashStep    = "SEAWORTHY_TEST_STEP"    // "N POINT": die there, the Nth time it comes by
 )
 
@@ -65,6 +67,12 @@ func TestCrashChild(t *testing.T) {
 		o.HTTP = &http.Client{Transport: trap{when == "after", regexp.MustCompile("^" + strings.Replace(at, " ", " .*", 1) + "$")}}
 	}
 	o.Boundary = boundary(os.Getenv(crashStep))
+	at := os.Getenv(crashTrain)
+	if at != "" {
+		now := &clock{}
+		now.set(t, at)
+		o.Now = now.Now
+	}
 	a, err := app.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -78,8 +86,23 @@ func TestCrashChild(t *testing.T) {
 			fmt.Println("\nreleased")
 		}()
 	}
+	if at != "" {
+		go follow(t.Context(), a)
+	}
 	if err := a.Run(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// follow looks at the timetable again and again.
+func follow(ctx context.Context, a *app.App) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if err := a.Depart(ctx, halyard); err != nil {
+			fmt.Println("\nfailed", err)
+		}
+		<-tick.C
 	}
 }
 

@@ -17,10 +17,31 @@ const lockDir = "locks"
 // lockPoll is how often a lock that somebody else holds is asked for.
 const lockPoll = 20 * time.Millisecond
 
-// hold waits until no other process of this state folder, and no other
-// part of this one, holds the name. The lock is the kernel's: it ends with the
-// process that holds it, however that ends.
+// hold waits until nobody else holds the name: no other part of this process,
+// no other process of this state folder, and no server elsewhere that uses the
+// same database. It ends with the process that holds it, however that ends.
 func (a *App) hold(ctx context.Context, name string) (func(), error) {
+	leave, err := a.holdHere(ctx, name)
+	if err != nil || a.Store == nil {
+		return leave, err
+	}
+	unlock, err := a.Store.Lock(ctx, name)
+	if err != nil {
+		leave()
+		return nil, fmt.Errorf("waiting for %s: %w", name, err)
+	}
+	return func() {
+		// The connection is gone in any case, and the lock with it.
+		if err := unlock(); err != nil {
+			a.o.Log.Warn("giving back a lock", "name", name, "error", err)
+		}
+		leave()
+	}, nil
+}
+
+// holdHere is hold among those who share the state folder. The lock is the
+// kernel's.
+func (a *App) holdHere(ctx context.Context, name string) (func(), error) {
 	fail := func(err error) (func(), error) { return nil, fmt.Errorf("waiting for %s: %w", name, err) }
 	if err := os.MkdirAll(a.dir(lockDir), 0o755); err != nil {
 		return fail(err)

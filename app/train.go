@@ -107,17 +107,18 @@ func (a *App) trainAfter(ctx context.Context, run string) error {
 // Depart does what a repository's timetable asks for now. Whatever it begins
 // is driven by the workers.
 func (a *App) Depart(ctx context.Context, repo forge.RepoName) error {
-	// What is decided is done before anybody decides again. Another process may
-	// still begin the same release once more, which finds all of it there.
-	turn := a.trains.turn(repo)
-	turn.Lock()
-	defer turn.Unlock()
-	stops, err := a.timetable(ctx, repo)
+	// What is decided is done before anybody decides again, on any server.
+	leave, err := a.hold(ctx, kindTrain+" "+repo.String())
+	if err != nil {
+		return err
+	}
+	defer leave()
+	stops, runs, err := a.timetable(ctx, repo)
 	if err != nil {
 		return err
 	}
 	a.trains.put(repo, linesOf(stops))
-	var errs []error
+	errs := []error{a.takeUp(ctx, runs)}
 	for _, s := range stops {
 		if err := a.depart(ctx, s); err != nil {
 			errs = append(errs, fmt.Errorf("the %s train of %s %s: %w", s.rule.Type, repo, s.facts.Branch, err))
@@ -130,7 +131,7 @@ func (a *App) Depart(ctx context.Context, repo forge.RepoName) error {
 // Timetable says for each branch that a train serves where its next release
 // stands, and what would stop it.
 func (a *App) Timetable(ctx context.Context, repo forge.RepoName) ([]train.Line, error) {
-	stops, err := a.timetable(ctx, repo)
+	stops, _, err := a.timetable(ctx, repo)
 	if err != nil {
 		return nil, err
 	}
@@ -147,22 +148,8 @@ func linesOf(stops []service) []train.Line {
 
 // timetables keeps what was found out last, for pages that must not wait.
 type timetables struct {
-	mu    sync.Mutex
-	by    map[forge.RepoName][]train.Line
-	turns map[forge.RepoName]*sync.Mutex
-}
-
-// turn is held by who follows a repository's timetable.
-func (t *timetables) turn(repo forge.RepoName) *sync.Mutex {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.turns == nil {
-		t.turns = map[forge.RepoName]*sync.Mutex{}
-	}
-	if t.turns[repo] == nil {
-		t.turns[repo] = &sync.Mutex{}
-	}
-	return t.turns[repo]
+	mu sync.Mutex
+	by map[forge.RepoName][]train.Line
 }
 
 func (t *timetables) put(repo forge.RepoName, lines []train.Line) {
@@ -190,45 +177,46 @@ type service struct {
 
 // timetable collects the facts of every branch that is served. The rules are
 // those of the default branch, so that an old branch follows today's.
-func (a *App) timetable(ctx context.Context, repo forge.RepoName) ([]service, error) {
+func (a *App) timetable(ctx context.Context, repo forge.RepoName) ([]service, trainRuns, error) {
+	var none trainRuns
 	project, err := a.standing(ctx, repo, "")
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	if len(project.Release.Train) == 0 {
-		return nil, nil
+		return nil, none, nil
 	}
 	policy, err := a.Numbering(ctx, repo, project)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	history, err := a.history(ctx, repo, policy)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	runs, err := a.trainRuns(ctx, repo)
 	if err != nil {
-		return nil, err
+		return nil, none, err
 	}
 	var all []service
 	now := a.o.Now().UTC().Round(0) // which ends the reading of the machine's own clock
 	for _, line := range project.Release.Train {
 		rule, err := line.Rule()
 		if err != nil {
-			return nil, fmt.Errorf("the timetable of %s: %w", repo, err)
+			return nil, none, fmt.Errorf("the timetable of %s: %w", repo, err)
 		}
 		for _, branch := range rule.Serves(history, policy, now) {
 			s := service{repo: repo, rule: rule}
 			if s.known, err = a.trainLog(ctx, repo, rule, branch); err != nil {
-				return nil, err
+				return nil, none, err
 			}
 			if s.facts, err = a.trainFacts(ctx, repo, rule, branch, s.known.Begin(rule, now), runs); err != nil {
-				return nil, fmt.Errorf("the %s train of %s %s: %w", rule.Type, repo, branch, err)
+				return nil, none, fmt.Errorf("the %s train of %s %s: %w", rule.Type, repo, branch, err)
 			}
 			all = append(all, s)
 		}
 	}
-	return all, nil
+	return all, runs, nil
 }
 
 // history is the branches of a repository, and since when each series is out.
@@ -359,6 +347,7 @@ func (a *App) depart(ctx context.Context, s service) error {
 		if err := a.setTrainLog(ctx, s, d.Log); err != nil {
 			return err
 		}
+		a.boundary("train departure logged")
 	}
 	var run flow.Run
 	var err error
@@ -377,8 +366,29 @@ func (a *App) depart(ctx context.Context, s service) error {
 	if err != nil {
 		return err
 	}
+	a.boundary("train " + run.Flow + " begun")
 	a.o.Log.Info("the timetable asks for a release", "repository", s.repo.String(), "branch", s.facts.Branch, "act", string(d.Act), "why", d.Why, "run", run.ID)
 	return a.work.Enqueue(ctx, flowItem(run.ID))
+}
+
+// boundary tells a test where it may kill the process.
+func (a *App) boundary(point string) {
+	if a.o.Boundary != nil {
+		a.o.Boundary(point)
+	}
+}
+
+// takeUp has the workers drive what the timetable has begun and nobody drives:
+// the process that began it ended before it could say so.
+func (a *App) takeUp(ctx context.Context, runs trainRuns) error {
+	for _, run := range runs.all() {
+		if run.State == flow.Pending && run.Actor == TrainActor {
+			if err := a.work.Enqueue(ctx, flowItem(run.ID)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func trainKey(repo forge.RepoName, of train.Type, branch string) string {

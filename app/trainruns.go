@@ -56,6 +56,18 @@ func (a *App) trainRuns(ctx context.Context, repo forge.RepoName) (trainRuns, er
 	return r, nil
 }
 
+// all are the runs, whatever they do.
+func (r trainRuns) all() []flow.Run {
+	var all []flow.Run
+	for _, s := range r.stages {
+		all = append(all, s.Run)
+	}
+	for _, c := range r.cuts {
+		all = append(all, c.Run)
+	}
+	return all
+}
+
 // attempt is the newest stage of a branch that is accepted, and the newest cut
 // of what it staged.
 func (r trainRuns) attempt(branch string, kind release.Kind, mock bool, accept func(flow.Run) bool) train.Attempt {
