@@ -70,8 +70,7 @@ func imageTag(version string) string {
 func (s *Service) stageImages(ctx context.Context, in product) (staged []Image, err error) {
 	specs := in.Plan.Project.Images
 	if len(specs) == 0 {
-		flow.Progress(ctx, "the project has no images")
-		return []Image{}, nil
+		return []Image{}, flow.Skip("the project has no images")
 	}
 	if s.Registry.Address == nil {
 		return nil, flow.Permanent(errors.New("the project has images, and there is no registry to push them to"))

@@ -59,8 +59,7 @@ func onlyFolder(dir string) (string, error) {
 func (s *Service) makePackages(ctx context.Context, in product) (made []artifact.Artifact, err error) {
 	specs := in.Plan.Project.Packages
 	if len(specs) == 0 {
-		flow.Progress(ctx, "the project has no packages")
-		return []artifact.Artifact{}, nil
+		return []artifact.Artifact{}, flow.Skip("the project has no packages")
 	}
 	dir := filepath.Join(s.runDir(ctx), "packages-of")
 	unpacked, err := s.unpackPrograms(ctx, in, dir)
