@@ -103,8 +103,17 @@ func (h *holding) hold(d number) {
 	}
 }
 
+// place returns where a tag is, or belongs: most often behind all others, as
+// numbers are given in the order of reading.
+func (h *holding) place(tag number) (at int, held bool) {
+	if n := len(h.tags); n == 0 || h.tags[n-1].tag < tag {
+		return n, false
+	}
+	return slices.BinarySearchFunc(h.tags, tag, pointer.compare)
+}
+
 func (h *holding) point(tag, d number) {
-	at, held := slices.BinarySearchFunc(h.tags, tag, pointer.compare)
+	at, held := h.place(tag)
 	if held {
 		h.tags[at].digest = d
 		return
@@ -129,7 +138,7 @@ func (h *holding) tag(tag number) number {
 	if h == nil {
 		return 0
 	}
-	if at, held := slices.BinarySearchFunc(h.tags, tag, pointer.compare); held {
+	if at, held := h.place(tag); held {
 		return h.tags[at].digest
 	}
 	return 0
@@ -215,12 +224,15 @@ func (v *Inventory) readYAML(file string, r io.Reader) error {
 // point adds a tag to what a repository holds, or says that it is on another
 // digest already.
 func (v *Inventory) point(h *holding, repository string, tag, d number) (clash string) {
-	if have := h.tag(tag); have != 0 && have != d {
-		one, other := v.names.known[have], v.names.known[d]
+	at, held := h.place(tag)
+	switch {
+	case !held:
+		h.tags = slices.Insert(h.tags, at, pointer{tag, d})
+	case h.tags[at].digest != d:
+		one, other := v.names.known[h.tags[at].digest], v.names.known[d]
 		return fmt.Sprintf("%s: tag %s is listed with two digests, %s and %s: a tag points to one",
 			clip(repository), clip(v.names.known[tag]), clip(min(one, other)), clip(max(one, other)))
 	}
-	h.point(tag, d)
 	return ""
 }
 

@@ -75,7 +75,7 @@ func (s *inventoryReader) image(repository string) {
 	}
 	h := s.inventory.holding(repository)
 	s.repository, s.scratch.digests, s.scratch.tags = repository, append(s.scratch.digests[:0], h.digests...), append(s.scratch.tags[:0], h.tags...)
-	s.object("a digest", s.digest)
+	s.list('{', '}', s.digest)
 	h.digests, h.tags = slices.Clone(s.scratch.digests), slices.Clone(s.scratch.tags)
 	if first && s.err == nil && inside != nil && s.remembered+len(inside) <= rememberedText {
 		s.remembered += len(inside)
@@ -83,9 +83,17 @@ func (s *inventoryReader) image(repository string) {
 	}
 }
 
-// digest takes the tags of a digest.
-func (s *inventoryReader) digest(digest string) {
-	d := s.inventory.names.number([]byte(digest))
+// digest takes a digest and its tags. Most digests were seen before, so none is
+// made a string of but in order to be remembered.
+func (s *inventoryReader) digest() {
+	text := s.quoted("a digest")
+	if s.err != nil {
+		return
+	}
+	d := s.inventory.names.number(text)
+	if s.colon(); s.err != nil {
+		return
+	}
 	s.scratch.hold(d)
 	s.list('[', ']', func() {
 		tag := s.quoted("a tag")
@@ -102,13 +110,19 @@ func (s *inventoryReader) digest(digest string) {
 func (s *inventoryReader) object(key string, value func(key string)) {
 	s.list('{', '}', func() {
 		name := string(s.quoted(key))
-		if s.err == nil && !s.take(':') {
-			s.wrong("a colon")
+		if s.err == nil {
+			s.colon()
 		}
 		if s.err == nil {
 			value(name)
 		}
 	})
+}
+
+func (s *inventoryReader) colon() {
+	if !s.take(':') {
+		s.wrong("a colon")
+	}
 }
 
 // list takes what is between two brackets, with commas. Nothing (null) is an
