@@ -158,9 +158,9 @@ func historyMarkdown(w io.Writer, events []cut.Event, url string) error {
 // commandOf is the command line that a run was, or might have been, begun with.
 func commandOf(run flow.Run) string {
 	var of struct {
-		Branch, Kind, Commit string
-		BuildVersion         string `json:"build_version"`
-		Fast                 bool
+		Branch, Kind, Commit, Bump string
+		BuildVersion               string `json:"build_version"`
+		Fast                       bool
 	}
 	// Parameters of a flow that is not known here leave the line shorter.
 	if err := json.Unmarshal(run.Params, &of); err != nil {
@@ -180,6 +180,7 @@ func commandOf(run flow.Run) string {
 	l.add("--type", of.Kind)
 	l.add("--branch", of.Branch)
 	l.add("--commit", of.Commit)
+	l.add("--bump", of.Bump)
 	l.add("--build-version", of.BuildVersion)
 	l.when(of.Fast, "--fast")
 	l.when(!run.Mock, "--nomock")
