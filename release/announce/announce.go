@@ -29,6 +29,9 @@ type Announcement struct {
 	Notes        string // Markdown
 	Verify       string // a shell command that checks a download; lines as they are
 	Signature    string
+	// Template is the text of a project's own template, which CheckTemplate
+	// finds nothing wrong with; the built-in one when empty.
+	Template string
 }
 
 // Unstable reports whether the release is a prerelease.
@@ -90,19 +93,31 @@ func (a Announcement) render(f format) (string, error) {
 	if err := a.validate(); err != nil {
 		return "", fmt.Errorf("announcing %q %q: %w", a.Project, a.Version, err)
 	}
-	t, err := template.New("announcement").Funcs(template.FuncMap{
-		"esc": f.esc, "strong": f.strong, "link": f.link, "code": f.code, "notes": f.notes,
+	t, err := a.template(template.FuncMap{
+		"esc": onText(f.esc), "strong": onText(f.strong), "link": onText(f.link), "code": onText(f.code), "notes": onText(f.notes),
 		"rule":       func() string { return f.rule },
 		"kindPhrase": kindPhrase,
-	}).Parse(text)
+	})
 	if err != nil {
 		return "", fmt.Errorf("reading the announcement's template: %w", err)
 	}
 	var b strings.Builder
-	if err := t.Execute(&b, a); err != nil {
+	if err := t.Execute(&bounded{&b, renderLimit}, a); err != nil {
 		return "", fmt.Errorf("announcing %q %q: %w", a.Project, a.Version, err)
 	}
 	return strings.TrimSpace(b.String()) + "\n", nil
+}
+
+func (a Announcement) template(functions template.FuncMap) (*template.Template, error) {
+	if a.Template != "" {
+		return own(a.Template, functions)
+	}
+	return template.New(templateName).Funcs(functions).Parse(text)
+}
+
+// onText lets a function take values whose type is not string.
+func onText(f func(string) string) func(any) string {
+	return func(v any) string { return f(fmt.Sprint(v)) }
 }
 
 func kindPhrase(a Announcement) string {
