@@ -59,6 +59,8 @@ func (s *Site) functions() template.FuncMap {
 		"story":    storyMark,
 		"plain":    plain,
 		"told":     told,
+		"linked":   linked,
+		"issue":    issueMark,
 		"signed":   signed,
 	}
 }
@@ -146,15 +148,6 @@ func markdown(text string) template.HTML {
 func plain(description string) string {
 	text, _, _ := strings.Cut(description, " BaseSHA:")
 	return text
-}
-
-// told keeps the attempts at a step that have something to tell: a single
-// silent success has not.
-func told(all []flow.AttemptStatus) []flow.AttemptStatus {
-	if len(all) == 1 && len(all[0].Log) == 0 && all[0].Error == "" {
-		return nil
-	}
-	return all
 }
 
 func runMark(e job.Execution) Mark {

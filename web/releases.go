@@ -49,6 +49,12 @@ func (s *Site) flowRows(ctx context.Context, repos []forge.RepoName) ([]flowRow,
 		for _, e := range history {
 			row := named(e.Run, e.Version)
 			row.Sentence = e.Sentence
+			if e.Run.State == flow.Succeeded { // which the mark says
+				row.Sentence = ""
+				if d := took(e.Took); d != "" {
+					row.Sentence = "took " + d
+				}
+			}
 			rows = append(rows, row)
 		}
 	}
@@ -90,19 +96,6 @@ func (s *Site) releases(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	return view{page: "releases", Title: "Releases", Nav: "releases", Topics: "releases", Data: p}, nil
-}
-
-func (s *Site) release(r *http.Request) (view, error) {
-	type releasePage struct {
-		Flow     flowRow
-		Timeline flow.Timeline
-	}
-	t, err := s.Releases.Status(r.Context(), r.PathValue("id"))
-	if err != nil {
-		return view{}, err
-	}
-	row := named(t.Run, "")
-	return view{page: "release", Title: row.Title, Nav: "releases", Topics: "releases", Data: releasePage{row, t}}, nil
 }
 
 func (s *Site) published(r *http.Request) (view, error) {

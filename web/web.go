@@ -21,6 +21,7 @@ import (
 	"seaworthy/job/result"
 	"seaworthy/merge"
 	"seaworthy/merge/queue"
+	"seaworthy/release"
 	"seaworthy/release/cut"
 	"seaworthy/release/train"
 	"seaworthy/signal"
@@ -43,6 +44,7 @@ type Forge interface {
 	PullRequests(ctx context.Context, repo forge.RepoName, f forge.PullFilter) ([]forge.PullRequest, error)
 	PullRequest(ctx context.Context, repo forge.RepoName, number int) (forge.PullRequest, error)
 	PullRequestFiles(ctx context.Context, repo forge.RepoName, number int) ([]forge.FileChange, error)
+	Issue(ctx context.Context, repo forge.RepoName, number int) (forge.Issue, error)
 	Comments(ctx context.Context, repo forge.RepoName, number int) ([]forge.Comment, error)
 	Statuses(ctx context.Context, repo forge.RepoName, sha string) ([]forge.Status, error)
 	Releases(ctx context.Context, repo forge.RepoName) ([]forge.Release, error)
@@ -65,6 +67,10 @@ type Signal interface {
 type Releases interface {
 	History(ctx context.Context, repo forge.RepoName, limit int) ([]cut.Event, error)
 	Status(ctx context.Context, id string) (flow.Timeline, error)
+	// What a run decided on; false until it has.
+	StagePlan(ctx context.Context, id string) (cut.Plan, bool, error)
+	CutPlan(ctx context.Context, id string) (cut.Plan, bool, error)
+	CutVerdict(ctx context.Context, id string) (release.Verdict, bool, error)
 }
 
 // StoryStep is one line of a story that is being told, such as the demo's.
@@ -139,6 +145,7 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /{$}", s.page(s.home))
 	s.mux.HandleFunc("GET /changes", s.page(s.changes))
 	s.mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", s.page(s.change))
+	s.mux.HandleFunc("GET /{owner}/{repo}/issues/{number}", s.page(s.issue))
 	s.mux.HandleFunc("GET /runs", s.page(s.runs))
 	s.mux.HandleFunc("GET /runs/{id}", s.page(s.run))
 	s.mux.HandleFunc("GET /runs/{id}/log", s.rawLog)

@@ -23,6 +23,7 @@ import (
 	"seaworthy/job/result"
 	"seaworthy/merge"
 	"seaworthy/merge/queue"
+	"seaworthy/release"
 	"seaworthy/release/cut"
 	"seaworthy/signal"
 	"seaworthy/web"
@@ -117,6 +118,16 @@ func (w *world) PullRequestFiles(context.Context, forge.RepoName, int) ([]forge.
 	return []forge.FileChange{{Path: "units/units.go", Status: "modified", Additions: 3, Deletions: 1}}, nil
 }
 
+func (w *world) Issue(_ context.Context, repo forge.RepoName, number int) (forge.Issue, error) {
+	switch number {
+	case 2:
+		return forge.Issue{Repo: repo, Number: 2, IsPull: true}, nil
+	case 6:
+		return forge.Issue{Repo: repo, Number: 6, Title: "Release v0.1.0", State: forge.StateOpen, Author: "ada", Body: "- [x] staged\n\n<script>alert(1)</script>", CreatedAt: now}, nil
+	}
+	return forge.Issue{}, forge.ErrNotFound
+}
+
 func (w *world) Comments(context.Context, forge.RepoName, int) ([]forge.Comment, error) {
 	return w.comments, nil
 }
@@ -177,9 +188,26 @@ func (flows) Status(_ context.Context, id string) (flow.Timeline, error) {
 		Steps: []flow.StepStatus{
 			{StepInfo: flow.StepInfo{Name: "gates", Title: "Judge the gates"}, State: flow.StepDone, Duration: 2 * time.Second,
 				Attempts: []flow.AttemptStatus{{Number: 1, StartedAt: now, Log: []flow.LogLine{{At: now, Text: "<script>alert(1)</script>"}}}}},
-			{StepInfo: flow.StepInfo{Name: "tag", Title: "Push the tag"}, State: flow.StepRunning, Sentence: "1 of 2"},
+			{StepInfo: flow.StepInfo{Name: "tag", Title: "Push the tag"}, State: flow.StepRunning, Sentence: "1 of 2, see #6"},
+			{StepInfo: flow.StepInfo{Name: "mail", Title: "Mail the announcement"}, State: flow.StepSkipped, Sentence: "the project sends no mail"},
 		},
 	}, nil
+}
+
+func (flows) StagePlan(context.Context, string) (cut.Plan, bool, error) {
+	return cut.Plan{}, false, nil
+}
+
+func (flows) CutPlan(context.Context, string) (cut.Plan, bool, error) {
+	v, err := release.ParseVersion("v", "v0.1.0")
+	return cut.Plan{Versions: []release.Version{v}}, true, err
+}
+
+func (flows) CutVerdict(context.Context, string) (release.Verdict, bool, error) {
+	return release.Decide([]release.Gate{
+		{Name: "checks", State: release.Go, Why: "1 required check passed", Evidence: []release.Evidence{{What: "post-unit success", Link: "/runs/1001", At: now}}},
+		{Name: "blockers", State: release.Waived, WaivedBy: "ada", Why: "known <b>and</b> harmless", Evidence: []release.Evidence{{What: "was nogo: 1 open issue"}}},
+	}), true, nil
 }
 
 func newWorld() *world {
@@ -246,7 +274,12 @@ func TestPages(t *testing.T) {
 		{"/harbour/halyard/grid/post-unit", 200, []string{"TestConvert", "post-unit.Overall", `href="/runs/1001"`}},
 		{"/harbour/halyard/grid/nothing", 404, nil},
 		{"/releases", 200, []string{"v0.1.0", "Waits for approval."}},
-		{"/releases/r1", 200, []string{"Judge the gates", "Push the tag", "rehearsal", ">log<"}},
+		{"/releases/r1", 200, []string{"cut v0.1.0", "Judge the gates", "Push the tag", "rehearsal", ">log<", "1 step had nothing to do", "the project sends no mail",
+			`href="/runs/1001">post-unit success`, "waived by ada", "known &lt;b&gt;and&lt;/b&gt; harmless"}},
+		{"/harbour/halyard/issues/6", 200, []string{"Release v0.1.0", "staged", "/lgtm"}},
+		{"/harbour/halyard/issues/2", 200, []string{"Fewer digits"}},
+		{"/harbour/halyard/issues/9", 404, nil},
+		{"/harbour/halyard/issues/x", 404, nil},
 		{"/releases/r9", 404, nil},
 		{"/harbour/halyard/releases/tag/v0.1.0", 200, []string{"a.tar.gz", "2.0 kB"}},
 		{"/harbour/halyard/releases/tag/v9", 404, nil},
