@@ -114,11 +114,11 @@ func printMovement(w io.Writer, m cut.Movement) {
 	case m.Done != "":
 		fmt.Fprintf(w, "%s stays at %s: %s\n", m.Branch, short(m.From), m.Done)
 	case m.Merged:
-		fmt.Fprintf(w, "%s %s..%s gains %d commits of %s by a merge\n", m.Branch, short(m.From), short(m.To), m.Commits, m.DefaultBranch)
+		fmt.Fprintf(w, "%s %s..%s gains %s of %s by a merge\n", m.Branch, short(m.From), short(m.To), count(m.Commits, "commit", "commits"), m.DefaultBranch)
 		for _, file := range m.Kept {
 			fmt.Fprintf(w, "  both changed %s; where they did so in the same lines, those of %s stay\n", file, m.Branch)
 		}
 	default:
-		fmt.Fprintf(w, "%s %s..%s gains %d commits of %s\n", m.Branch, short(m.From), short(m.To), m.Commits, m.DefaultBranch)
+		fmt.Fprintf(w, "%s %s..%s gains %s of %s\n", m.Branch, short(m.From), short(m.To), count(m.Commits, "commit", "commits"), m.DefaultBranch)
 	}
 }

@@ -86,7 +86,7 @@ func printCopies(s Streams, folder string, o job.ForkOptions) error {
 			fmt.Fprintf(s.Err, "%s: %s %s would run for %s beside its copy: give it skip_branches: ['%s']\n", j.File, j.Type, j.From, o.Branch, job.NotOn(o.Branch))
 		}
 	}
-	fmt.Fprintf(s.Err, "%d jobs of %d files copied\n", len(made.Jobs), len(paths))
+	fmt.Fprintf(s.Err, "%s of %s copied\n", count(len(made.Jobs), "job", "jobs"), count(len(paths), "file", "files"))
 	_, err = s.Out.Write(made.Text)
 	return err
 }

@@ -177,7 +177,7 @@ func (s *Service) undoPage(ctx context.Context, run flow.Run, st staged, u *Undo
 	if err := s.Pages.DeleteRelease(ctx, st.repo(), r.ID); err != nil && !errors.Is(err, forge.ErrNotFound) {
 		return fmt.Errorf("removing the draft of the release page: %w", err)
 	}
-	u.Removed = append(u.Removed, fmt.Sprintf("the draft of the release page with %d files", len(r.Assets)))
+	u.Removed = append(u.Removed, "the draft of the release page with "+fileCount(len(r.Assets)))
 	return nil
 }
 
@@ -226,9 +226,9 @@ func (s *Service) whatIsPublic(ctx context.Context, run flow.Run, st staged, u *
 			u.Public = append(u.Public, public.says)
 		}
 	}
-	files, err := s.listFolder(ctx, st.public())
-	if err == nil && len(files) > 0 {
-		u.Public = append(u.Public, fmt.Sprintf("%d files in %s", len(files), st.public()))
+	keys, err := s.listFolder(ctx, st.public())
+	if err == nil && len(keys) > 0 {
+		u.Public = append(u.Public, fmt.Sprintf("%s in %s", fileCount(len(keys)), st.public()))
 	}
 	return err
 }
@@ -249,16 +249,16 @@ func (s *Service) listFolder(ctx context.Context, prefix string) ([]string, erro
 }
 
 func (s *Service) removeFolder(ctx context.Context, prefix string, u *Undone) error {
-	files, err := s.listFolder(ctx, prefix)
-	if err != nil || len(files) == 0 {
+	keys, err := s.listFolder(ctx, prefix)
+	if err != nil || len(keys) == 0 {
 		return err
 	}
-	for _, key := range files {
+	for _, key := range keys {
 		if err := s.Bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
 			return fmt.Errorf("removing %s: %w", key, err)
 		}
 	}
-	u.Removed = append(u.Removed, fmt.Sprintf("%d files in %s", len(files), prefix))
+	u.Removed = append(u.Removed, fmt.Sprintf("%s in %s", fileCount(len(keys)), prefix))
 	return nil
 }
 

@@ -57,7 +57,7 @@ func (s *Service) writeBill(ctx context.Context, in product) ([]artifact.Artifac
 	if err != nil {
 		return nil, err
 	}
-	flow.Progress(ctx, "%d packages, %d files", len(d.Packages), len(d.Files))
+	flow.Progress(ctx, "%s, %s", count(len(d.Packages), "package", "packages"), fileCount(len(d.Files)))
 	return append(in.Artifacts, a), nil
 }
 

@@ -231,7 +231,7 @@ func (s *Service) upload(ctx context.Context, in product) (Staged, error) {
 	if err := s.put(ctx, key, manifest); err != nil {
 		return Staged{}, err
 	}
-	flow.Progress(ctx, "%d files in %s", len(in.Artifacts), prefix)
+	flow.Progress(ctx, "%s in %s", fileCount(len(in.Artifacts)), prefix)
 	return Staged{Prefix: prefix, BuildVersion: p.BuildVersion, Version: p.Version().String(),
 		Manifest: measured.Digest(), Files: len(in.Artifacts)}, nil
 }

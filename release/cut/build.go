@@ -103,9 +103,9 @@ func (s *Service) verifyBuilt(ctx context.Context, in product) (verification, er
 		want = 0 // the source is all there is
 	}
 	if len(there) != want {
-		return v, flow.Permanent(fmt.Errorf("there is something for %d platforms, and %d were asked for", len(there), want))
+		return v, flow.Permanent(fmt.Errorf("there is something for %s, and %d were asked for", count(len(there), "platform", "platforms"), want))
 	}
-	flow.Progress(ctx, "%d archives, %d programs", v.Archives, v.Programs)
+	flow.Progress(ctx, "%s, %s", count(v.Archives, "archive", "archives"), count(v.Programs, "program", "programs"))
 	return v, nil
 }
 

@@ -186,7 +186,7 @@ func (s *Service) takeBuilt(ctx context.Context, dir string) ([]artifact.Artifac
 		return nil, flow.Permanent(fmt.Errorf("there is no file in %s: build first, or leave --build-dir out", dir))
 	}
 	artifact.Sort(built)
-	flow.Progress(ctx, "%d files from %s", len(built), dir)
+	flow.Progress(ctx, "%s from %s", fileCount(len(built)), dir)
 	return built, nil
 }
 
@@ -304,7 +304,7 @@ func (s *Service) pushCI(ctx context.Context, in ciProduct) (CIBuild, error) {
 	if err != nil {
 		return CIBuild{}, err
 	}
-	flow.Progress(ctx, "%d files in %s", len(in.Artifacts), prefix)
+	flow.Progress(ctx, "%s in %s", fileCount(len(in.Artifacts)), prefix)
 	return CIBuild{Version: p.BuildVersion, Prefix: prefix, Files: len(in.Artifacts)}, nil
 }
 

@@ -329,12 +329,12 @@ func (s *Service) planMovement(ctx context.Context, m Movement) (Movement, error
 	case m.Done != "":
 		flow.Progress(ctx, "%s", m.Done)
 	case m.Merged:
-		flow.Progress(ctx, "%s gains %d commits by the merge %s", m.Branch, m.Commits, short(m.To))
+		flow.Progress(ctx, "%s gains %s by the merge %s", m.Branch, count(m.Commits, "commit", "commits"), short(m.To))
 		for _, file := range m.Kept {
 			flow.Logf(ctx, "both changed %s: what %s has stays", file, m.Branch)
 		}
 	default:
-		flow.Progress(ctx, "%s gains %d commits and is then at %s", m.Branch, m.Commits, short(m.To))
+		flow.Progress(ctx, "%s gains %s and is then at %s", m.Branch, count(m.Commits, "commit", "commits"), short(m.To))
 	}
 	return m, nil
 }

@@ -59,7 +59,7 @@ func (s *Service) judge(ctx context.Context, st staged) (release.Verdict, error)
 	flow.Logf(ctx, "verdict %s", evidence)
 	switch {
 	case v.Go:
-		flow.Progress(ctx, "GO: %d gates%s", len(v.Gates), waived(v))
+		flow.Progress(ctx, "GO: %s%s", count(len(v.Gates), "gate", "gates"), waived(v))
 	case flow.Mock(ctx):
 		flow.Progress(ctx, "would be NO-GO: %s", strings.Join(v.Reasons, "; "))
 	default:
@@ -168,7 +168,7 @@ func (s *Service) collectSignOffs(ctx context.Context, st staged) (signOffs, err
 	for _, o := range f.Given {
 		flow.Logf(ctx, "%s signed off as %s at %s: %s", o.By, o.Role, o.At.UTC().Format("2006-01-02 15:04 UTC"), o.Why)
 	}
-	flow.Progress(ctx, "%d of %d roles", len(p.Project.Approvals)-len(out.Ask), len(p.Project.Approvals))
+	flow.Progress(ctx, "%d of %s", len(p.Project.Approvals)-len(out.Ask), count(len(p.Project.Approvals), "role", "roles"))
 	return out, nil
 }
 

@@ -77,6 +77,6 @@ func (s *Service) makePackages(ctx context.Context, in product) (made []artifact
 		made = append(made, built...)
 	}
 	artifact.Sort(made)
-	flow.Progress(ctx, "%d packages", len(made))
+	flow.Progress(ctx, "%s", count(len(made), "package", "packages"))
 	return made, nil
 }

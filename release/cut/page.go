@@ -206,7 +206,7 @@ func (s *Service) uploadAssets(ctx context.Context, in paged) (attached, error) 
 		}
 		flow.Mark(ctx, "uploaded %s", a.Name)
 	}
-	flow.Progress(ctx, "%d files", len(want))
+	flow.Progress(ctx, "%s", fileCount(len(want)))
 	return attached{Files: len(want)}, nil
 }
 
@@ -248,7 +248,7 @@ func (s *Service) verifyAssets(ctx context.Context, in paged) (attached, error) 
 			return done, flow.Permanent(fmt.Errorf("%s, downloaded from the page of %s, is not what was staged: remove it from the page and resume", a.Name, in.Staged.version()))
 		}
 	}
-	flow.Progress(ctx, "%d files are what was staged", len(want))
+	flow.Progress(ctx, "%s what was staged", count(len(want), "file is", "files are"))
 	return done, nil
 }
 

@@ -64,7 +64,7 @@ func (s *Service) collectNotes(ctx context.Context, p Plan) (notes.Notes, error)
 	for _, problem := range n.Problems {
 		flow.Logf(ctx, "#%d: %s", problem.PRNumber, problem.Why)
 	}
-	flow.Progress(ctx, "%d notes of %d pull requests, %d commits without one", len(n.Notes), n.PullRequests, len(n.Subjects))
+	flow.Progress(ctx, "%s of %s, %s without one", count(len(n.Notes), "note", "notes"), count(n.PullRequests, "pull request", "pull requests"), count(len(n.Subjects), "commit", "commits"))
 	return n, nil
 }
 
@@ -119,7 +119,7 @@ func (s *Service) writePapers(ctx context.Context, d draft) ([]artifact.Artifact
 		}
 	}
 	artifact.Sort(files)
-	flow.Progress(ctx, "%d files", len(files))
+	flow.Progress(ctx, "%s", fileCount(len(files)))
 	return files, nil
 }
 

@@ -96,7 +96,7 @@ func (s *Service) promote(ctx context.Context, st staged) (promotion, error) {
 	if err := s.put(ctx, path.Join(done.Prefix, artifact.ManifestFile), manifest); err != nil {
 		return done, err
 	}
-	flow.Progress(ctx, "%d files in %s", len(files), done.Prefix)
+	flow.Progress(ctx, "%s in %s", fileCount(len(files)), done.Prefix)
 	return done, nil
 }
 

@@ -79,7 +79,7 @@ func (s *Service) writeProvenance(ctx context.Context, in sources) ([]artifact.A
 	if err != nil {
 		return nil, err
 	}
-	flow.Progress(ctx, "%d subjects, %d dependencies", len(statement.Subjects), len(b.Definition.Dependencies))
+	flow.Progress(ctx, "%s, %s", count(len(statement.Subjects), "subject", "subjects"), count(len(b.Definition.Dependencies), "dependency", "dependencies"))
 	return append(in.Files, a), nil
 }
 
@@ -105,7 +105,7 @@ func (s *Service) signFiles(ctx context.Context, in product) ([]artifact.Artifac
 		return nil, fmt.Errorf("asking who signs: %w", err)
 	}
 	artifact.Sort(files)
-	flow.Progress(ctx, "%d signatures by %s", len(files)-len(in.Artifacts), who)
+	flow.Progress(ctx, "%s by %s", count(len(files)-len(in.Artifacts), "signature", "signatures"), who)
 	return files, nil
 }
 
@@ -152,7 +152,7 @@ func (s *Service) checkProvenance(ctx context.Context, st staged) (vouched, erro
 		return vouched{}, flow.Permanent(fmt.Errorf("the provenance of %s does not hold, stage anew: %w", plan.BuildVersion, err))
 	}
 	v := vouched{Builder: s.Builder, Subjects: len(statement.Subjects), Signed: s.Signer != nil}
-	flow.Progress(ctx, "%d subjects from %s", v.Subjects, short(plan.Commit))
+	flow.Progress(ctx, "%s from %s", count(v.Subjects, "subject", "subjects"), short(plan.Commit))
 	return v, nil
 }
 

@@ -107,7 +107,7 @@ func (s *Service) loadStage(ctx context.Context, t target) (staged, error) {
 	if st.repo() != t.Repo || st.Record.Plan.BuildVersion != t.Build || st.Manifest.Commit != st.Record.Plan.Commit {
 		return staged{}, flow.Permanent(fmt.Errorf("%s is not the stage of %s of %s: stage anew", st.Prefix, t.Build, t.Repo))
 	}
-	flow.Progress(ctx, "%d files, commit %s", len(st.Manifest.Artifacts), short(st.Manifest.Commit))
+	flow.Progress(ctx, "%s, commit %s", fileCount(len(st.Manifest.Artifacts)), short(st.Manifest.Commit))
 	return st, nil
 }
 

@@ -2,6 +2,7 @@ package cut
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"seaworthy/flow"
@@ -13,6 +14,17 @@ const (
 	silence      = 15 * time.Minute
 	buildSilence = 2 * time.Hour
 )
+
+// count writes a number with the word for one or for many.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// fileCount writes how many files there are.
+func fileCount(n int) string { return count(n, "file", "files") }
 
 // outside is a step that asks the outside world, may be repeated, and is worth
 // repeating.

@@ -81,7 +81,7 @@ func (in *inspection) checksums(context.Context) error {
 				wrong = append(wrong, other+" is on the page and is not listed")
 			}
 		}
-		in.judge(name, wrong, "%d files match", len(sums))
+		in.judge(name, wrong, "%s", count(len(sums), "file matches", "files match"))
 	}
 	if lists == 0 {
 		in.say("checksums", Failed, "there is neither a SHA256SUMS nor a SHA512SUMS")
@@ -168,7 +168,7 @@ func (in *inspection) provenance(ctx context.Context) error {
 		in.say("provenance", Failed, "%v", err)
 		return nil
 	}
-	in.say("provenance", Passed, "%d subjects built from %s by %s, %s", len(statement.Subjects), in.report.Commit, b.Run.Builder.ID, who)
+	in.say("provenance", Passed, "%s built from %s by %s, %s", count(len(statement.Subjects), "subject", "subjects"), in.report.Commit, b.Run.Builder.ID, who)
 	return nil
 }
 
@@ -227,7 +227,7 @@ func (in *inspection) bill(context.Context) error {
 		if len(wrong) > 5 {
 			wrong = append(wrong[:5], fmt.Sprintf("and %d more", len(wrong)-5))
 		}
-		in.judge(name, wrong, "complete: %d packages, %d of them files of this release", len(r.Document.Packages), named)
+		in.judge(name, wrong, "complete: %s, %d of them files of this release", count(len(r.Document.Packages), "package", "packages"), named)
 	}
 	if found == 0 {
 		in.say("sbom", Skipped, "there is no bill of materials")

@@ -26,7 +26,7 @@ func (in *inspection) images(ctx context.Context) error {
 		in.say("images", Skipped, "the release has no images")
 		return nil
 	case in.Registry == "":
-		in.say("images", Skipped, "no registry is given to look for %d images in", len(images))
+		in.say("images", Skipped, "no registry is given to look for %s in", count(len(images), "image", "images"))
 		return nil
 	}
 	for _, i := range images {
@@ -69,7 +69,7 @@ func (in *inspection) image(ctx context.Context, reference name.Tag, i provenanc
 		return fmt.Errorf("verifying %s: %w", reference, err)
 	}
 	last := verdicts[len(verdicts)-1]
-	in.say(title, Passed, "%s and its %d platforms, signed by %s", have.Digest, len(verdicts)-1, signers(last.Signatures))
+	in.say(title, Passed, "%s and its %s, signed by %s", have.Digest, count(len(verdicts)-1, "platform", "platforms"), signers(last.Signatures))
 	return nil
 }
 

@@ -139,6 +139,14 @@ func (in *inspection) judge(name string, wrong []string, format string, args ...
 	in.say(name, Passed, format, args...)
 }
 
+// count writes a number with the word for one or for many.
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 func (in *inspection) lookAtTag(ctx context.Context) error {
 	t, err := in.Tag(ctx, in.report.Repo, in.report.Tag)
 	if errors.Is(err, ErrNoTag) {
@@ -189,7 +197,7 @@ func (in *inspection) lookAtPage(ctx context.Context) error {
 			wrong = append(wrong, fmt.Sprintf("%s is not whole (%s)", a.Name, a.State))
 		}
 	}
-	in.judge("page", wrong, "public, with %d files", len(in.page.Assets))
+	in.judge("page", wrong, "public, with %s", count(len(in.page.Assets), "file", "files"))
 	return nil
 }
 
@@ -216,7 +224,7 @@ func (in *inspection) download(ctx context.Context) error {
 		in.say("files", Skipped, "there are no files to download")
 		return nil
 	}
-	in.judge("files", wrong, "%d files, %d bytes, all downloaded", len(in.files), bytes)
+	in.judge("files", wrong, "%s, %s, all downloaded", count(len(in.files), "file", "files"), count(int(bytes), "byte", "bytes"))
 	return nil
 }
 
