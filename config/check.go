@@ -220,6 +220,14 @@ func (c *checker) addresses(a Announce) {
 			c.fail(a.Lines.Of("to"), "address %q: write one such as users@example.org", to)
 		}
 	}
+	for _, to := range a.RehearsalTo {
+		if _, err := mail.ParseAddress(to); err != nil {
+			c.fail(a.Lines.Of("rehearsal_to"), "address %q: write one such as testers@example.org", to)
+		}
+	}
+	if len(a.RehearsalTo) > 0 && len(a.To) == 0 {
+		c.fail(a.Lines.Of("rehearsal_to"), "a mail that goes to nobody is not rehearsed: write to")
+	}
 	if a.From != "" {
 		if _, err := mail.ParseAddress(a.From); err != nil {
 			c.fail(a.Lines.Of("from"), "address %q: write one such as release@example.org", a.From)

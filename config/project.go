@@ -117,11 +117,13 @@ type Release struct {
 
 // Announce is the announcement of a release.
 type Announce struct {
-	To       []string `json:"to" doc:"Mail addresses."`
-	From     string   `json:"from" doc:"Sender's mail address."`
-	ReplyTo  string   `json:"reply_to" doc:"Mail address that answers go to. The sender's if empty."`
-	Subject  string   `json:"subject" placeholder:"name,version,tag,date" doc:"Subject of the mail."`
-	Template string   `json:"template" doc:"File in this repository that the text is made from. A built-in one if empty."`
+	To      []string `json:"to" doc:"Mail addresses."`
+	From    string   `json:"from" doc:"Sender's mail address."`
+	ReplyTo string   `json:"reply_to" doc:"Mail address that answers go to. The sender's if empty."`
+	Subject string   `json:"subject" placeholder:"name,version,tag,date" doc:"Subject of the mail."`
+	// RehearsalTo takes the place of To, not a part of it.
+	RehearsalTo []string `json:"rehearsal_to" doc:"Mail addresses that rehearsals are sent to. Rehearsals are not mailed if empty."`
+	Template    string   `json:"template" doc:"File in this repository that the text is made from. A built-in one if empty."`
 
 	Lines strict.Lines `json:"-"`
 }

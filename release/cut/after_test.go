@@ -358,6 +358,71 @@ func TestRehearsalTellsNobody(t *testing.T) {
 	}
 }
 
+// Who looks at rehearsals gets the mail of each, once, and nobody else does.
+func TestRehearsalMail(t *testing.T) {
+	t.Parallel()
+	journal := &losing{Memory: &flow.Memory{}}
+	p, _, mailer, o := tell(t, journal)
+	project := telling()
+	project.Mail.RehearsalTo = []string{"Testers <testers@harbour.example>"}
+	project.Announcement = "{{.Project}} {{.Version}}: ahoy!\n"
+	o.Project = func(context.Context, forge.RepoName, string) (cut.Project, error) { return project, nil }
+	var to [][]string
+	o.Mailer = mailerFunc(func(addresses []string, message []byte) error {
+		to = append(to, addresses)
+		return mailer.Send(t.Context(), "", nil, message)
+	})
+	r := stageRC()
+	r.Mock = true
+	s := newService(t, o)
+	build := staged(t, s, r)
+	for range 2 {
+		run, err := s.Cut(t.Context(), cut.CutRequest{Repo: halyard, BuildVersion: build, Mock: true, Actor: "ada"})
+		must(t, err)
+		journal.live("mail") // and dies when it is sent, before that is in the journal
+		if _, err := s.Drive(t.Context(), run.ID, flow.DriveOptions{}); !errors.Is(err, errDied) {
+			t.Fatalf("the first process: %v", err)
+		}
+		journal.live("")
+		drive(t, newService(t, o), run.ID, flow.Succeeded)
+	}
+	if len(to) != 2 || fmt.Sprint(to) != "[[testers@harbour.example] [testers@harbour.example]]" || messageID(mailer.sent[0]) == messageID(mailer.sent[1]) {
+		t.Fatalf("two rehearsals sent mail to %v", to)
+	}
+	for _, mail := range mailer.sent {
+		if strings.Contains(mail, "users@") || !strings.Contains(mail, "Subject: [rehearsal] halyard v0.1.0-rc.0\r\n") || !strings.Contains(mail, "halyard v0.1.0-rc.0: ahoy!") {
+			t.Errorf("the rehearsal's mail is\n%s", mail)
+		}
+	}
+	eml, err := p.bucket.ReadAll(t.Context(), "mock/archive/harbour/halyard/v0.1.0-rc.0-mail/announcement.eml")
+	if err != nil || !strings.Contains(string(eml), "To: <users@harbour.example>") {
+		t.Errorf("kept is\n%s\n%v", eml, err)
+	}
+}
+
+type mailerFunc func(to []string, message []byte) error
+
+// Send implements cut.Mailer.
+func (f mailerFunc) Send(_ context.Context, _ string, to []string, message []byte) error {
+	return f(to, message)
+}
+
+// A template that cannot be filled in stops the stage, before anything is public.
+func TestAnnouncementThatIsWrong(t *testing.T) {
+	t.Parallel()
+	_, tracker, _, o := tell(t, &flow.Memory{})
+	broken := telling()
+	broken.Announcement = "One\n{{.Verson}}\n"
+	o.Project = func(context.Context, forge.RepoName, string) (cut.Project, error) { return broken, nil }
+	s := newService(t, o)
+	run, err := s.Stage(t.Context(), stageRC())
+	must(t, err)
+	state, err := s.Drive(t.Context(), run.ID, flow.DriveOptions{})
+	if state != flow.Failed || err == nil || !strings.Contains(err.Error(), "line 2: unknown value .Verson") || len(tracker.issues) != 0 {
+		t.Errorf("%s, %v, %v", state, err, tracker.issues)
+	}
+}
+
 // What cannot be done is named, what can is done, and resuming does the rest.
 func TestAfterFails(t *testing.T) {
 	t.Parallel()

@@ -31,6 +31,8 @@ type Mail struct {
 	To      []string `json:"to"`
 	ReplyTo string   `json:"reply_to,omitempty"`
 	Subject string   `json:"subject,omitempty"` // with placeholders
+	// RehearsalTo is who gets the mail of a rehearsal; nobody when empty.
+	RehearsalTo []string `json:"rehearsal_to,omitempty"`
 }
 
 // ErrNotReleased: there is neither a release of that tag nor a rehearsal of it.
@@ -51,12 +53,13 @@ type sentRecord struct {
 	From      string    `json:"from"`
 	To        []string  `json:"to"`
 	At        time.Time `json:"at"`
+	Run       string    `json:"run,omitempty"` // the rehearsal that it is of
 }
 
 // announcement is what there is to say about the release.
 func (s *Service) announcement(p Plan, body []byte) announce.Announcement {
 	a := announce.Announcement{Project: p.Project.Name, Version: p.Version().String(), Kind: p.Version().Kind(), Previous: p.Previous,
-		Notes: string(body), Signature: p.Project.Tagger.Name, Verify: "sha256sum --check --ignore-missing SHA256SUMS"}
+		Notes: string(body), Template: p.Project.Announcement, Signature: p.Project.Tagger.Name, Verify: "sha256sum --check --ignore-missing SHA256SUMS"}
 	if s.PageURL != nil {
 		a.PageURL = s.PageURL(p.Repo, a.Version)
 	}
@@ -66,10 +69,20 @@ func (s *Service) announcement(p Plan, body []byte) announce.Announcement {
 // letter writes the mail. Its identity follows from the tag and its sender, so
 // that a mail that is sent again, after a crash, say, is known to be the same.
 func (s *Service) letter(p Plan, body []byte, at time.Time) (announce.Letter, error) {
+	return s.letterTo(p, body, at, p.Project.Mail.To, "", "")
+}
+
+// rehearsalLetter is the letter to those who look at rehearsals, and to nobody
+// else. Each rehearsal has its own.
+func (s *Service) rehearsalLetter(p Plan, body []byte, run flow.Run) (announce.Letter, error) {
+	return s.letterTo(p, body, run.CreatedAt, p.Project.Mail.RehearsalTo, "[rehearsal] ", " rehearsed by "+run.ID)
+}
+
+func (s *Service) letterTo(p Plan, body []byte, at time.Time, to []string, prefix, identity string) (announce.Letter, error) {
 	m := p.Project.Mail
 	words := release.NewWords(p.Project.Name, p.Version(), p.Branch, p.Commit, p.Previous, at)
-	return s.announcement(p, body).Letter(announce.Envelope{From: m.From, To: m.To, ReplyTo: m.ReplyTo, Subject: words.Fill(m.Subject), Date: at,
-		Identity: p.Repo.String() + " " + p.Version().String()})
+	return s.announcement(p, body).Letter(announce.Envelope{From: m.From, To: to, ReplyTo: m.ReplyTo, Subject: prefix + words.Fill(m.Subject), Date: at,
+		Identity: p.Repo.String() + " " + p.Version().String() + identity})
 }
 
 // mailFolder is where the mail of a version is kept, privately.
@@ -79,6 +92,7 @@ func mailFolder(mock bool, p Plan) string {
 
 const (
 	letterFile = "announcement.eml"
+	mockFile   = "rehearsal.eml"
 	sentFile   = "sent.json"
 )
 
@@ -89,9 +103,10 @@ func (s *Service) mailSent(ctx context.Context, st staged) (string, bool, error)
 		return "", false, flow.Skip("the project sends no mail")
 	}
 	if flow.Mock(ctx) {
-		return "", false, nil
+		sent, found, err := s.sentMail(ctx, true, p)
+		return sent.MessageID, found && sent.Run == flow.Current(ctx).ID, err
 	}
-	sent, found, err := s.sentMail(ctx, p)
+	sent, found, err := s.sentMail(ctx, false, p)
 	if err == nil && !found && s.Mailer == nil {
 		return "", false, flow.Skip("no mail server is set up: once one is, run seaworthy announce send --tag %s --nomock", p.Version())
 	}
@@ -99,8 +114,8 @@ func (s *Service) mailSent(ctx context.Context, st staged) (string, bool, error)
 }
 
 // sentMail reads the record of the mail of a version.
-func (s *Service) sentMail(ctx context.Context, p Plan) (sentRecord, bool, error) {
-	data, err := s.Bucket.ReadAll(ctx, path.Join(mailFolder(false, p), sentFile))
+func (s *Service) sentMail(ctx context.Context, mock bool, p Plan) (sentRecord, bool, error) {
+	data, err := s.Bucket.ReadAll(ctx, path.Join(mailFolder(mock, p), sentFile))
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return sentRecord{}, false, nil
 	}
@@ -128,31 +143,59 @@ func (s *Service) sendMail(ctx context.Context, st staged) (string, error) {
 		return "", flow.Permanent(err)
 	}
 	if flow.Mock(ctx) {
-		if err := s.put(ctx, path.Join(mailFolder(true, p), letterFile), l.Message); err != nil {
-			return "", err
-		}
-		return l.MessageID, flow.Skip("a rehearsal sends no mail: it is in %s", path.Join(mailFolder(true, p), letterFile))
+		return s.rehearseMail(ctx, p, body, l)
 	}
-	if err := s.post(ctx, p, l, s.Engine.Now()); err != nil {
+	if err := s.post(ctx, p, l, s.Engine.Now(), ""); err != nil {
 		return "", err
 	}
 	flow.Progress(ctx, "to %d addresses", len(l.To))
 	return l.MessageID, nil
 }
 
-func (s *Service) post(ctx context.Context, p Plan, l announce.Letter, at time.Time) error {
-	if err := s.put(ctx, path.Join(mailFolder(false, p), letterFile), l.Message); err != nil {
+// rehearseMail keeps the mail that the real cut would send, and sends it, as a
+// rehearsal's, to those who look at rehearsals.
+func (s *Service) rehearseMail(ctx context.Context, p Plan, body []byte, l announce.Letter) (string, error) {
+	kept := path.Join(mailFolder(true, p), letterFile)
+	if err := s.put(ctx, kept, l.Message); err != nil {
+		return "", err
+	}
+	switch {
+	case len(p.Project.Mail.RehearsalTo) == 0:
+		return l.MessageID, flow.Skip("a rehearsal sends no mail: it is in %s", kept)
+	case s.Mailer == nil:
+		return l.MessageID, flow.Skip("no mail server is set up: the mail is in %s", kept)
+	}
+	run := flow.Current(ctx)
+	l, err := s.rehearsalLetter(p, body, run)
+	if err != nil {
+		return "", flow.Permanent(err)
+	}
+	if err := s.post(ctx, p, l, s.Engine.Now(), run.ID); err != nil {
+		return "", err
+	}
+	flow.Progress(ctx, "to %d addresses for rehearsals; the real one is in %s", len(l.To), kept)
+	return l.MessageID, nil
+}
+
+// post sends a mail and records that; rehearsal is the run that it is of, if it
+// is one's.
+func (s *Service) post(ctx context.Context, p Plan, l announce.Letter, at time.Time, rehearsal string) error {
+	folder, file := mailFolder(rehearsal != "", p), letterFile
+	if rehearsal != "" {
+		file = mockFile
+	}
+	if err := s.put(ctx, path.Join(folder, file), l.Message); err != nil {
 		return err
 	}
 	if err := s.Mailer.Send(ctx, l.From, l.To, l.Message); err != nil {
 		return fmt.Errorf("sending the announcement of %s: %w", p.Version(), err)
 	}
 	flow.Mark(ctx, "the mail server took the announcement")
-	record, err := json.MarshalIndent(sentRecord{l.MessageID, l.From, l.To, at.UTC()}, "", "  ")
+	record, err := json.MarshalIndent(sentRecord{l.MessageID, l.From, l.To, at.UTC(), rehearsal}, "", "  ")
 	if err != nil {
 		return fmt.Errorf("recording the mail about %s: %w", p.Version(), err)
 	}
-	return s.put(ctx, path.Join(mailFolder(false, p), sentFile), append(record, '\n'))
+	return s.put(ctx, path.Join(folder, sentFile), append(record, '\n'))
 }
 
 // Letter returns the mail about a tag that was released, or at least rehearsed,
@@ -166,7 +209,7 @@ func (s *Service) Letter(ctx context.Context, repo forge.RepoName, tag string) (
 	if p.Project.Mail == nil || len(p.Project.Mail.To) == 0 {
 		return Letter{}, fmt.Errorf("%s of %s goes to nobody: write release.announce.to and from in its configuration", tag, repo)
 	}
-	sent, found, err := s.sentMail(ctx, p)
+	sent, found, err := s.sentMail(ctx, false, p)
 	if err != nil {
 		return Letter{}, err
 	}
@@ -207,7 +250,7 @@ func (s *Service) SendLetter(ctx context.Context, repo forge.RepoName, tag strin
 		return l, err
 	}
 	l.Sent = s.Engine.Now().UTC()
-	return l, s.post(ctx, st.Record.Plan, l.Letter, l.Sent)
+	return l, s.post(ctx, st.Record.Plan, l.Letter, l.Sent, "")
 }
 
 // released finds the stage that a tag was cut from, by what was published, and

@@ -7,6 +7,7 @@ import (
 	"seaworthy/artifact"
 	"seaworthy/artifact/build"
 	"seaworthy/release"
+	"seaworthy/release/announce"
 )
 
 // Project is how a repository wants to be released, as its configuration says
@@ -27,6 +28,9 @@ type Project struct {
 	Issue *Issue `json:"issue,omitempty"`
 	// Mail tells of every release; nil for none.
 	Mail *Mail `json:"mail,omitempty"`
+	// Announcement is the template that it is told by; the built-in one when
+	// empty. See announce.CheckTemplate.
+	Announcement string `json:"announcement,omitempty"`
 	// Chat is the channel that shows a release's timeline; empty for none.
 	Chat string `json:"chat,omitempty"`
 	// After is what follows a release.
@@ -75,6 +79,9 @@ func (p Project) validate() error {
 	}
 	if err := p.Tags.validate(); err != nil {
 		return err
+	}
+	if err := announce.CheckTemplate(p.Announcement); err != nil {
+		return fmt.Errorf("the template of the announcement: %w", err)
 	}
 	return p.Policy.Validate()
 }

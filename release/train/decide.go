@@ -157,10 +157,27 @@ type Decision struct {
 // again when that is done.
 func Decide(r Rule, f Facts) Decision {
 	d := decide(r, f)
+	if at, ahead := latest(f); ahead && d.Act != Rest && d.Act != Settle {
+		// What it began would seem older than what it follows, and be begun again.
+		why := fmt.Sprintf("the clock of this server is behind: something happened at %s already", at.UTC().Format(time.RFC3339))
+		d = Decision{Act: Rest, State: d.State, Why: why, Log: f.Log}
+	}
 	if next, ok := r.Calendar.Next(f.Now); ok {
 		d.Next = next
 	}
 	return d
+}
+
+// latest returns the newest time that is known of, if it is yet to come: servers
+// that share a database have clocks of their own.
+func latest(f Facts) (at time.Time, ahead bool) {
+	at = f.Log.Departure
+	for _, run := range []Run{f.Rehearsal.Stage, f.Rehearsal.Cut, f.Real.Stage, f.Real.Cut, f.RealRehearsal} {
+		if run.Began.After(at) {
+			at = run.Began
+		}
+	}
+	return at, f.Now.Before(at)
 }
 
 func decide(r Rule, f Facts) Decision {

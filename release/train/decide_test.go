@@ -80,6 +80,10 @@ func TestDecide(t *testing.T) {
 		state train.State
 		why   string
 	}{
+		// Servers' clocks differ.
+		{"another server opened it at 15:00", train.Cut, on("2026-11-10 14:59", isOpen), train.Rest, train.Staging, "the clock of this server is behind: something happened at 2026-11-10T15:00:00Z"},
+		{"another server staged it at 15:01", train.Cut, on("2026-11-10 15:00", isOpen, staged), train.Rest, train.Cutting, "is behind"},
+		{"a rehearsal of a later time", train.Cut, on("2026-11-06 02:05", rehearsal(train.Attempt{Stage: run(t, train.Done, "2026-11-06 02:06", tip)})), train.Rest, train.Rehearsing, "is behind"},
 		// Nights.
 		{"never rehearsed", train.Cut, on("2026-11-05 02:05"), train.RehearseStage, train.Rehearsing, "v1.2.4"},
 		{"the rule is younger than the night", train.Cut, on(evening, func(f *train.Facts) { f.Log.Since = at(t, "2026-11-05 17:00") }), train.Rest, train.Unknown, "not been rehearsed"},
