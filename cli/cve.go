@@ -178,7 +178,7 @@ is about releases: it says of each --release whether it is affected, fixed or no
 	c.Flags().StringVar(&f.author, "author", "", "`who` says so, in the VEX document")
 	c.Flags().StringVar(&f.id, "id", "", "`IRI` of the VEX document (made from its content if empty)")
 	c.Flags().StringVar(&f.at, "time", "", "`time` of the document or of the change, RFC 3339 or a date (now, or that of the publication for OSV, if empty)")
-	c.Flags().StringVar(&f.out, "out", "", "`folder` for OSV records, `file` for the VEX document (stdout if empty)")
+	c.Flags().StringVar(&f.out, "out", "", "`path` of the folder for OSV records, or of the file for the VEX document (stdout if empty)")
 	return c
 }
 

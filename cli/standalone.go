@@ -28,12 +28,12 @@ type standaloneKey struct{}
 func standing(s Streams, c *cobra.Command) *cobra.Command {
 	f := &standalone{say: s}
 	flags := c.PersistentFlags()
-	flags.StringVar(&f.to, "to", "", "`destination` without a platform: github, gitea, github:OWNER/NAME, gitea:https://HOST/OWNER/NAME or folder:PATH (the forge of the remote)")
+	flags.StringVar(&f.to, "to", "", "`destination` without a platform: github, gitea or folder:PATH (the remote's forge); github:OWNER/NAME names a repository")
 	flags.StringVar(&f.remote, "remote", "", "`remote` of the clone, or address, that tags go to without a platform (origin)")
 	flags.StringVar(&f.bucket, "bucket", "", "`URL` of the bucket for files without a platform (a folder in the state folder)")
 	flags.StringVar(&f.registry, "registry", "", "`HOST/PATH` that images go below without a platform")
 	flags.StringVar(&f.tokenFile, "token-file", "", "`file` with the forge's token without a platform (GITHUB_TOKEN, GH_TOKEN or GITEA_TOKEN)")
-	flags.StringVar(&f.key, "signing-key", "", "`key` that signs without a platform: a file, env://NAME or the address of a key service (one of its own)")
+	flags.StringVar(&f.key, "signing-key", "", "`key` that signs without a platform: a file, env://NAME, a key service's address (one of its own)")
 	c.PersistentPreRun = func(cmd *cobra.Command, _ []string) {
 		cmd.SetContext(context.WithValue(cmd.Context(), standaloneKey{}, f))
 	}

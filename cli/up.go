@@ -36,7 +36,7 @@ that has a seaworthy.yaml, that repository is imported and served; elsewhere the
 	f.platform.add(c)
 	c.Flags().StringVar(&f.addr, "addr", app.DefaultAddr, "`address` to listen on; port 0 takes a free one")
 	c.Flags().IntVar(&f.workers, "workers", 2, "how `many` jobs run at once")
-	c.Flags().StringVar(&f.key, "signing-key", "", "`key` that signs releases: a file, env://NAME, the address of a key service, or own (as the last time if empty)")
+	c.Flags().StringVar(&f.key, "signing-key", "", "`key` that signs releases: a file, env://NAME, a key service's address, or own (as last time if empty)")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log everything")
 	c.Flags().BoolVar(&f.empty, "empty", false, "do not import the repository that this is started in")
 	return c
