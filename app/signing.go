@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"seaworthy/artifact/image"
 	"seaworthy/artifact/sign"
 )
 
@@ -119,7 +120,7 @@ type botKeychain struct{ a *App }
 // Resolve implements authn.Keychain.
 func (k botKeychain) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	if k.a.alone != nil || r.RegistryStr() != k.a.registryAddress() {
-		return authn.DefaultKeychain.Resolve(r)
+		return image.Logins().Resolve(r)
 	}
 	return &authn.Basic{Username: BotLogin, Password: k.a.gitAuth().Token}, nil
 }

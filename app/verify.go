@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"gocloud.dev/gcerrors"
 
+	"seaworthy/artifact/image"
 	"seaworthy/artifact/sign"
 	"seaworthy/forge"
 	"seaworthy/release/verify"
@@ -47,7 +48,7 @@ func (a *App) VerifyReleaseBy(ctx context.Context, repo forge.RepoName, tag stri
 	}
 	return verify.Release(ctx, repo, tag, verify.Options{
 		Pages: pages, Tag: find, Prefix: project.Release.TagPrefix, Verifier: verifier,
-		Registry: a.registryAddress(), Remote: []remote.Option{remote.WithAuthFromKeychain(botKeychain{a})}, Marker: a.marker,
+		Registry: a.registryAddress(), Remote: []remote.Option{remote.WithTransport(image.Bounded{Inner: remote.DefaultTransport}), remote.WithAuthFromKeychain(botKeychain{a})}, Marker: a.marker,
 	})
 }
 

@@ -12,12 +12,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/google"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/spf13/cobra"
 
 	"seaworthy/app"
 	"seaworthy/artifact"
+	"seaworthy/artifact/image"
 	"seaworthy/artifact/provenance"
 	"seaworthy/artifact/sign"
 	"seaworthy/artifact/transfer"
@@ -35,7 +38,7 @@ func (f *registryFlags) add(c *cobra.Command) {
 }
 
 func (f *registryFlags) open() *transfer.Registries {
-	return transfer.NewRegistries(transfer.RegistryOptions{PlainHTTP: f.plain, Parallel: f.parallel, Agent: "seaworthy/" + version})
+	return transfer.NewRegistries(transfer.RegistryOptions{Keychain: authn.NewMultiKeychain(image.Logins(), google.Keychain), PlainHTTP: f.plain, Parallel: f.parallel, Agent: "seaworthy/" + version})
 }
 
 // promoteRun is what promote run was asked for.

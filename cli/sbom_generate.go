@@ -204,7 +204,7 @@ func (f *generateFlags) scan(ctx context.Context, src source) (sbom.Document, er
 	case sourceArchive:
 		return scan.Archive(ctx, src.path, o)
 	case sourceImage, sourceImageArchive:
-		o.Transport = image.Bounded{Inner: remote.DefaultTransport}
+		o.Transport, o.Keychain = image.Bounded{Inner: remote.DefaultTransport}, image.Logins()
 		d, err := scan.Image(ctx, src.path, o)
 		if f.noImagePackages {
 			layersOnly(&d)

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -130,7 +129,7 @@ func (f *signerFlags) imageOptions(ctx context.Context) (sign.ImageOptions, erro
 
 // registryOptions are credentials as docker and podman keep them.
 func registryOptions(ctx context.Context) []remote.Option {
-	return []remote.Option{remote.WithContext(ctx), remote.WithTransport(image.Bounded{Inner: remote.DefaultTransport}), remote.WithAuthFromKeychain(authn.DefaultKeychain), remote.WithUserAgent("seaworthy/" + version)}
+	return []remote.Option{remote.WithContext(ctx), remote.WithTransport(image.Bounded{Inner: remote.DefaultTransport}), remote.WithAuthFromKeychain(image.Logins()), remote.WithUserAgent("seaworthy/" + version)}
 }
 
 // target is a file or an image.

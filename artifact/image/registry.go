@@ -22,7 +22,7 @@ import (
 // HTTP to this machine) and finds credentials where docker and podman keep them.
 type Remote struct {
 	Insecure  bool              // plain HTTP to any registry
-	Keychain  authn.Keychain    // credentials; authn.DefaultKeychain if nil
+	Keychain  authn.Keychain    // credentials; those of Logins if nil
 	Transport http.RoundTripper // remote.DefaultTransport if nil
 	Parallel  int               // transfers at once; 0 means four
 }
@@ -30,7 +30,7 @@ type Remote struct {
 func (r Remote) options(ctx context.Context) []remote.Option {
 	keys := r.Keychain
 	if keys == nil {
-		keys = authn.DefaultKeychain
+		keys = Logins()
 	}
 	jobs := r.Parallel
 	if jobs < 1 {

@@ -46,7 +46,7 @@ func NewRegistry(o RegistryOptions) *Registry {
 	}
 	o.HTTP = limited{image.Bounded{Inner: o.HTTP}}
 	if o.Keychain == nil {
-		o.Keychain = authn.NewMultiKeychain(authn.DefaultKeychain, google.Keychain)
+		o.Keychain = authn.NewMultiKeychain(image.Logins(), google.Keychain)
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = 16

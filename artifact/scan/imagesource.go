@@ -65,7 +65,7 @@ func openImage(ctx context.Context, ref string, o Options) (containers, error) {
 	case strings.HasSuffix(ref, ".tar") || filepath.IsAbs(ref) || strings.HasPrefix(ref, "."):
 		return containers{}, err // a file was meant
 	}
-	return fromRegistry(ctx, ref, o.Transport)
+	return fromRegistry(ctx, ref, o)
 }
 
 // blobs are the files of an OCI layout or of docker's archive by their names.
@@ -374,15 +374,19 @@ func fromDocker(b blobs, where string, closer func() error) (containers, error) 
 // fromRegistry opens an image by its reference. Plain HTTP is spoken with
 // registries of this machine only; credentials are those that docker and podman
 // have stored.
-func fromRegistry(ctx context.Context, ref string, transport http.RoundTripper) (containers, error) {
+func fromRegistry(ctx context.Context, ref string, o Options) (containers, error) {
 	parsed, err := name.ParseReference(ref)
 	if err != nil {
 		return containers{}, fmt.Errorf("it is neither a file nor a reference of an image: %w", err)
 	}
+	transport, keys := o.Transport, o.Keychain
 	if transport == nil {
 		transport = remote.DefaultTransport
 	}
-	desc, err := remote.Get(parsed, remote.WithContext(ctx), remote.WithTransport(transport), remote.WithAuthFromKeychain(authn.DefaultKeychain))
+	if keys == nil {
+		keys = authn.DefaultKeychain
+	}
+	desc, err := remote.Get(parsed, remote.WithContext(ctx), remote.WithTransport(transport), remote.WithAuthFromKeychain(keys))
 	var answer *registry.Error
 	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
 		return containers{}, fmt.Errorf("there is no such image: %w", fs.ErrNotExist)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+
 	"seaworthy/artifact/sbom"
 )
 
@@ -32,8 +34,10 @@ type Options struct {
 	ModuleCache string // Go's module cache; found by GOMODCACHE, GOPATH or HOME if empty
 	// Transport reaches registries; remote.DefaultTransport if nil.
 	Transport http.RoundTripper
-	Licenses  *Licenses // kept from an earlier scan; made if nil
-	Limits    Limits
+	// Keychain has the credentials; those of docker login if nil.
+	Keychain authn.Keychain
+	Licenses *Licenses // kept from an earlier scan; made if nil
+	Limits   Limits
 }
 
 // Limits bound what an archive or an image may unpack to. Zero values mean the

@@ -140,7 +140,7 @@ func (s *Service) remote() image.Remote { return image.Remote{Keychain: s.Regist
 func (s *Service) remoteOptions(ctx context.Context) []remote.Option {
 	keys := s.Registry.Keychain
 	if keys == nil {
-		keys = authn.DefaultKeychain
+		keys = image.Logins()
 	}
 	return []remote.Option{remote.WithContext(ctx), remote.WithAuthFromKeychain(keys), remote.WithTransport(image.Bounded{Inner: remote.DefaultTransport})}
 }
