@@ -246,10 +246,11 @@ func (a *App) releaseProject(ctx context.Context, repo forge.RepoName, commit st
 			Main:    p.Build.Go.Main, LDFlags: p.Build.Go.Ldflags, Platforms: platforms,
 			Files: p.Build.Files, Env: environment(p.Build), Source: true,
 		},
-		Rehearse:    p.Release.Gates.Rehearsal == "required",
-		FastForward: p.Release.Branches.FastForward,
-		Tags:        cut.TagSigning{Sign: cut.SignTags(p.Release.Tags.Sign), Key: p.Release.Tags.Key},
-		Tagger:      cut.Identity{Name: "Seaworthy", Email: BotLogin + "@localhost"},
+		Rehearse:     p.Release.Gates.Rehearsal == "required",
+		FastForward:  p.Release.Branches.FastForward,
+		Tags:         cut.TagSigning{Sign: cut.SignTags(p.Release.Tags.Sign), Key: p.Release.Tags.Key},
+		Announcement: p.Announcement,
+		Tagger:       cut.Identity{Name: "Seaworthy", Email: BotLogin + "@localhost"},
 	}
 	switch {
 	case len(p.Build.Command) > 0:

@@ -13,7 +13,7 @@ func follow(p *cut.Project, r config.Release) error {
 		p.Issue = &cut.Issue{Labels: r.Issue.Labels}
 	}
 	if len(r.Announce.To) > 0 {
-		p.Mail = &cut.Mail{From: r.Announce.From, To: r.Announce.To, ReplyTo: r.Announce.ReplyTo, Subject: r.Announce.Subject}
+		p.Mail = &cut.Mail{From: r.Announce.From, To: r.Announce.To, ReplyTo: r.Announce.ReplyTo, Subject: r.Announce.Subject, RehearsalTo: r.Announce.RehearsalTo}
 	}
 	p.Chat = r.Chat.Channel
 	for _, a := range r.After {

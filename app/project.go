@@ -12,6 +12,7 @@ import (
 	"seaworthy/forge"
 	"seaworthy/git"
 	"seaworthy/job"
+	"seaworthy/release/announce"
 	"seaworthy/strict"
 )
 
@@ -23,6 +24,8 @@ type Project struct {
 	// Default says that the repository has no seaworthy.yaml and what stands
 	// here was found by looking at it.
 	Default bool
+	// Announcement is the text of the file that release.announce.template names.
+	Announcement string
 }
 
 // ReadProject reads the configuration of a repository at a commit, or of its
@@ -43,7 +46,37 @@ func ReadProject(ctx context.Context, repo *git.Repository, rev string, name for
 	if p, err = withMains(ctx, repo, rev, p); err != nil {
 		return Project{}, err
 	}
-	return withJobs(ctx, repo, rev, name, p)
+	announcement, err := ownAnnouncement(ctx, repo, rev, p.Release.Announce)
+	if err != nil {
+		return Project{}, err
+	}
+	full, err := withJobs(ctx, repo, rev, name, p)
+	full.Announcement = announcement
+	return full, err
+}
+
+// ownAnnouncement reads the template of the announcement, and finds what is
+// wrong with it now rather than when a release is told of.
+func ownAnnouncement(ctx context.Context, repo *git.Repository, rev string, a config.Announce) (string, error) {
+	if a.Template == "" {
+		return "", nil
+	}
+	text, err := read(ctx, repo, rev, a.Template)
+	if errors.Is(err, git.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		return "", strict.AsError([]strict.Problem{{File: config.Name, Line: a.Lines.Of("template"),
+			Message: fmt.Sprintf("template %q is no file of this repository: add it", a.Template)}})
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the template of the announcement: %w", err)
+	}
+	if len(text) == 0 {
+		return "", strict.AsError([]strict.Problem{{File: a.Template, Message: "the announcement that it makes is empty"}})
+	}
+	var wrong *announce.TemplateError
+	if err := announce.CheckTemplate(string(text)); errors.As(err, &wrong) {
+		return "", strict.AsError([]strict.Problem{{File: a.Template, Line: wrong.Line, Message: wrong.Why}})
+	}
+	return string(text), nil
 }
 
 func defaultProject(ctx context.Context, repo *git.Repository, rev string, name forge.RepoName) (Project, error) {

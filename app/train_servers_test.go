@@ -68,49 +68,47 @@ func (p *platform) departedOnce() {
 func TestTrainOnTwoServers(t *testing.T) {
 	t.Parallel()
 	first, url := dueSoon(t)
-	now := &clock{}
-	now.set(t, "2026-11-10 15:01")
+	early, late := &clock{}, &clock{}
+	early.set(t, "2026-11-10 14:00")
+	late.set(t, "2026-11-10 15:01")
 	arrived, goOn := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	free := sync.OnceFunc(func() { close(goOn) })
 	t.Cleanup(free)
-	a := open(t, first.dir, func(o *app.Options) { o.Now, o.Database = now.Now, url })
+	a := open(t, first.dir, func(o *app.Options) { o.Now, o.Database = early.Now, url })
 	a.meet(first)
-	// By its own clock a departs too, so b may find everything done; then there
-	// is nobody to keep waiting.
 	b := open(t, beside(t, first.dir), func(o *app.Options) {
-		o.Now, o.Database = now.Now, url
+		o.Now, o.Database = late.Now, url
 		o.Boundary = func(point string) {
 			if point == "train departure logged" {
-				once.Do(func() { close(arrived); <-goOn })
+				once.Do(func() {
+					close(arrived)
+					<-goOn
+				})
 			}
 		}
 	})
 	b.meet(first)
 	var all sync.WaitGroup
-	for i := range 6 {
-		p := []*platform{a, b}[i%2]
-		all.Go(func() { p.must(p.Depart(t.Context(), halyard)) })
+	all.Go(func() { b.must(b.Depart(t.Context(), halyard)) })
+	<-arrived // and has the timetable to itself
+	early.set(t, "2026-11-10 15:01")
+	ctx, cancel := context.WithCancel(t.Context())
+	waited := make(chan error, 1)
+	go func() { waited <- a.Depart(ctx, halyard) }()
+	if n := a.begun(); n != 0 {
+		t.Errorf("%d releases were begun by a server that had to wait", n)
 	}
-	decided := make(chan struct{})
-	go func() { all.Wait(); close(decided) }()
-	select {
-	case <-arrived:
-		// The other server waits, and begins nothing, for as long as it takes.
-		ctx, cancel := context.WithCancel(t.Context())
-		waited := make(chan error, 1)
-		go func() { waited <- a.Depart(ctx, halyard) }()
-		if n := a.begun(); n != 0 {
-			t.Errorf("%d releases were begun by a server that had to wait", n)
-		}
-		cancel()
-		if err := <-waited; err == nil || !strings.Contains(err.Error(), "waiting for train") {
-			t.Errorf("the other server did not wait: %v", err)
-		}
-		free()
-		<-decided
-	case <-decided:
+	cancel()
+	if err := <-waited; err == nil || !strings.Contains(err.Error(), "waiting for train") {
+		t.Errorf("the other server did not wait: %v", err)
 	}
+	for range 3 {
+		all.Go(func() { a.must(a.Depart(t.Context(), halyard)) })
+		all.Go(func() { b.must(b.Depart(t.Context(), halyard)) })
+	}
+	free()
+	all.Wait()
 	b.departedOnce()
 }
 
