@@ -102,10 +102,11 @@ func ago(d time.Duration) string {
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
 
-// took writes a duration as m:ss, or with a tenth below ten seconds.
+// took writes a duration as m:ss, or with a tenth below ten seconds, and one that
+// would round to nothing not at all.
 func took(d time.Duration) string {
 	switch {
-	case d <= 0:
+	case d < 50*time.Millisecond:
 		return ""
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())

@@ -45,7 +45,7 @@ const (
 // builds reads the reports of declarative builds among an execution's
 // artifacts, one for each variant.
 func (s *Site) builds(ctx context.Context, e job.Execution) ([]stepsBuild, error) {
-	if s.Artifacts == nil || !e.State.Final() {
+	if s.Artifacts == nil {
 		return nil, nil
 	}
 	all, err := s.Artifacts.Artifacts(ctx, e.ID)
