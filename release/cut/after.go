@@ -78,12 +78,16 @@ type act struct {
 }
 
 // afterStep is one step of acts: it looks at each, and does those that are not
-// done. One that fails does not keep the others from being done.
-func (s *Service) afterStep(name, title string, acts func(context.Context, staged) []act) flow.Step[staged, []made] {
+// done. One that fails does not keep the others from being done. Where releases
+// go to a place that is not able to, they are left to people.
+func (s *Service) afterStep(name, title string, able bool, acts func(context.Context, staged) []act) flow.Step[staged, []made] {
 	look := func(ctx context.Context, st staged) ([]made, bool, error) {
 		all := acts(ctx, st)
 		if len(all) == 0 {
 			return nil, false, flow.Skip("nothing of the kind follows this release")
+		}
+		if !able {
+			return nil, false, flow.Skip("there is nothing of the kind where this release goes; left to you: %s", strings.Join(whats(all), "; "))
 		}
 		if flow.Mock(ctx) {
 			return nil, false, nil
@@ -155,7 +159,7 @@ func (s *Service) milestoneActs(ctx context.Context, st staged) []act {
 	p, w := st.Record.Plan, words(ctx, st.Record.Plan)
 	var acts []act
 	for _, m := range p.Project.After.Milestones {
-		if !follows(m.Types, p.Kind) || s.Tracker == nil {
+		if !follows(m.Types, p.Kind) {
 			continue
 		}
 		title := w.Fill(m.Title)
@@ -205,7 +209,7 @@ func (s *Service) noticeActs(ctx context.Context, st staged) []act {
 	p, w := st.Record.Plan, words(ctx, st.Record.Plan)
 	var acts []act
 	for n, i := range p.Project.After.Issues {
-		if !follows(i.Types, p.Kind) || s.Tracker == nil {
+		if !follows(i.Types, p.Kind) {
 			continue
 		}
 		repo, title, mark := i.Repo, w.Fill(i.Title), afterMark(p, n)
@@ -238,7 +242,7 @@ func (s *Service) proposalActs(ctx context.Context, st staged) []act {
 	p, w := st.Record.Plan, words(ctx, st.Record.Plan)
 	var acts []act
 	for n, c := range p.Project.After.PullRequests {
-		if !follows(c.Types, p.Kind) || s.Changes == nil {
+		if !follows(c.Types, p.Kind) {
 			continue
 		}
 		if c.Repo == (forge.RepoName{}) {
@@ -368,8 +372,8 @@ func plainFile(ctx context.Context, repo *git.Repository, rev, file string) ([]b
 // resuming it tries again what is left.
 func (s *Service) afterwards(d *flow.Definition, stage flow.Value[staged], opened flow.Value[issue], released flow.Dependency) {
 	mailed := flow.Add(d, public(s, "mail", "Mail the announcement", s.mailSent, s.sendMail), stage, released)
-	milestones := flow.Add(d, s.afterStep("after-milestones", "Open the next milestones", s.milestoneActs), stage, released)
-	notices := flow.Add(d, s.afterStep("after-issues", "Open the issues that follow", s.noticeActs), stage, released)
-	proposals := flow.Add(d, s.afterStep("after-changes", "Propose the changes that follow", s.proposalActs), stage, released)
+	milestones := flow.Add(d, s.afterStep("after-milestones", "Open the next milestones", s.Tracker != nil, s.milestoneActs), stage, released)
+	notices := flow.Add(d, s.afterStep("after-issues", "Open the issues that follow", s.Tracker != nil, s.noticeActs), stage, released)
+	proposals := flow.Add(d, s.afterStep("after-changes", "Propose the changes that follow", s.Changes != nil, s.proposalActs), stage, released)
 	flow.Add(d, public(s, "issue-close", "Close the release issue", s.issueClosed, s.closeIssue), opened, mailed, milestones, notices, proposals)
 }

@@ -148,7 +148,7 @@ func (s *Service) sendMail(ctx context.Context, st staged) (string, error) {
 	if err := s.post(ctx, p, l, s.Engine.Now(), ""); err != nil {
 		return "", err
 	}
-	flow.Progress(ctx, "to %d addresses", len(l.To))
+	flow.Progress(ctx, "to %s", count(len(l.To), "address", "addresses"))
 	return l.MessageID, nil
 }
 
@@ -173,7 +173,7 @@ func (s *Service) rehearseMail(ctx context.Context, p Plan, body []byte, l annou
 	if err := s.post(ctx, p, l, s.Engine.Now(), run.ID); err != nil {
 		return "", err
 	}
-	flow.Progress(ctx, "to %d addresses for rehearsals; the real one is in %s", len(l.To), kept)
+	flow.Progress(ctx, "to %s for rehearsals; the real one is in %s", count(len(l.To), "address", "addresses"), kept)
 	return l.MessageID, nil
 }
 
