@@ -156,3 +156,67 @@ func TestAttestationsAreNoSignatures(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatCountsAsASignature: what refers to an image is a signature if it says
+// so, and what could not be read is neither a signature nor none.
+func TestWhatCountsAsASignature(t *testing.T) {
+	t.Parallel()
+	const empty, bundle = "application/vnd.oci.empty.v1+json", "application/vnd.dev.sigstore.bundle.v0.3+json"
+	read := digestOf([]byte("a referrer"))
+	config := `"config":{"mediaType":"` + empty + `","size":2,"digest":"` + string(digestOf([]byte("{}"))) + `"},`
+	for _, tc := range []struct {
+		name      string
+		referrer  string // its artifactType and annotations in the registry's list
+		status    int    // of the answer to who reads it
+		manifest  string
+		referrers int // status of the answer with the list
+		want      []string
+	}{
+		{"a bundle that says nothing", `"artifactType":"` + bundle + `","annotations":{}`, 0, "", 200, nil},
+		{"a signature in a bundle", `"artifactType":"` + bundle + `","annotations":{"` + bundlePredicate + `":"` + signaturePredicate + `"}`, 0, "", 200, nil},
+		{"provenance in a bundle", `"artifactType":"` + bundle + `","annotations":{"` + bundlePredicate + `":"https://slsa.dev/provenance/v1"}`, 0, "", 200, []string{"not-signed p/app"}},
+		{"notation", `"artifactType":"application/vnd.cncf.notary.signature","annotations":{"x":"y"}`, 0, "", 200, nil},
+		{"a bill of materials", `"artifactType":"application/spdx+json","annotations":{"x":"y"}`, 0, "", 200, []string{"not-signed p/app"}},
+		{"the list does not say, the referrer does", `"artifactType":"` + empty + `"`, 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",` + config + `"artifactType":"` + bundle + `"}`, 200, nil},
+		{"its layer says", `"artifactType":""`, 200, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",` + config + `"layers":[{"mediaType":"` + bundle + `","size":1,"digest":"` + string(read) + `"}]}`, 200, nil},
+		{"a referrer that is gone", `"artifactType":""`, 404, "{}", 200, []string{"not-signed p/app"}},
+		{"a referrer that cannot be read", `"artifactType":""`, 403, "{}", 200, []string{"not-read p/app"}},
+		{"a list that cannot be read", "", 0, "", 403, []string{"not-read p/app"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			source, target := newShop(t), newShop(t)
+			d := source.pushImage(t, "s/app", "app", nil)
+			m := with(from(source.host+"/s", target.host+"/p"), "app", d, "v1")
+			runs(t, Options{}, m)
+			referrer := read
+			if tc.status == http.StatusOK {
+				referrer = digestOf([]byte(tc.manifest))
+			}
+			target.meddling(func(w http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+				switch {
+				case strings.Contains(r.URL.Path, "/referrers/"):
+					w.Header().Set("Content-Type", ociIndex)
+					w.WriteHeader(tc.referrers)
+					_, err := fmt.Fprintf(w, `{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d,%s}]}`, ociIndex, referrer, max(2, len(tc.manifest)), tc.referrer)
+					if err != nil {
+						t.Error(err)
+					}
+				case strings.HasSuffix(r.URL.Path, "/manifests/"+string(referrer)):
+					w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+					w.WriteHeader(tc.status)
+					if _, err := w.Write([]byte(tc.manifest)); err != nil {
+						t.Error(err)
+					}
+				default:
+					return false
+				}
+				return true
+			})
+			found, a := audit(t, true, m)
+			if !slices.Equal(found, append([]string{}, tc.want...)) {
+				t.Errorf("found %v, want %v: %+v", found, tc.want, a.Findings)
+			}
+		})
+	}
+}
