@@ -20,7 +20,8 @@ func newReleaseApprove(s Streams) *cobra.Command {
 commit: its cut does not ask for this role again, and seaworthy readiness counts it.
 
 Approves as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as the administrator, who
-holds the state folder and every role.`,
+holds the state folder and every role. In a clone that no platform serves: as the account that the forge's token
+belongs to, else as yourself.`,
 		Example: `  seaworthy release approve 20261122-180504-rh3qd7 --as release-manager
   seaworthy release approve --branch release-1.2 --as release-manager --why 'the notes read well'`,
 		Args: cobra.MaximumNArgs(1),

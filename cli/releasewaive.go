@@ -25,7 +25,8 @@ func newReleaseWaive(s Streams) *cobra.Command {
 and until when stand in every verdict, in the journal of the cut, and are kept. Roles that release.gates.waivers
 names may waive (all of release.gates.approvals where it names none), and so may the administrator.
 
-Acts as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as the administrator.
+Acts as the account whose forge token is in SEAWORTHY_TOKEN, or, without one, as the administrator. In a
+clone that no platform serves: as the account that the forge's token belongs to, else as yourself.
 
 The gates: ` + strings.Join(release.Gates(), ", ") + `.`,
 		Example: `  seaworthy release waive notes --version v1.2.0 --until 2026-12-01 --why 'the one without a note mends a typo'

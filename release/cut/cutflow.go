@@ -54,10 +54,9 @@ func (s *Service) defineCut() cutFlow {
 	// cannot fail afterwards.
 	announcement := flow.Add(d, outside(s, "announcement", "Prepare the announcement", s.prepareAnnouncement), stage, verdict)
 
-	// Who finds something signed finds the key, too.
+	// The key, for whoever finds something signed; then the files, copied by
+	// digest and verified; and beside them the tag.
 	keyed := flow.Add(d, public(s, "key", "Publish the public key", s.keyPublished, s.publishKey), stage, free)
-
-	// The files, copied by digest and verified; and beside them the tag.
 	promoted := flow.Add(d, public(s, "promote", "Promote the artifacts", s.promotedAlready, s.promote), stage, keyed)
 	shipped := flow.Add(d, public(s, "images", "Promote the images", s.imagesThere, s.promoteImages), stage, keyed)
 	tagged := flow.Add(d, public(s, "tag", "Push the tag", s.tagPushed, s.pushTag), known, promoted, shipped, branch)
