@@ -15,6 +15,7 @@ import (
 	"seaworthy/demo"
 	"seaworthy/forge"
 	"seaworthy/git"
+	"seaworthy/release/train"
 	"seaworthy/web"
 )
 
@@ -205,6 +206,12 @@ func (s *screen) during(story *demo.Story, tell func() error) error {
 func stage(a *app.App) demo.Platform {
 	return demo.Platform{
 		Host: host{a}, Forge: a.Forge, Runs: a.Runs, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Bucket: a.Bucket, Verify: a.VerifyRelease,
+		Timetable: func(ctx context.Context, repo forge.RepoName) ([]train.Line, error) {
+			if err := a.Depart(ctx, repo); err != nil {
+				return nil, err
+			}
+			return a.Timetable(ctx, repo)
+		},
 		Changed: func() (<-chan struct{}, func()) { return a.Hub.Subscribe("*") },
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"seaworthy/merge/queue"
 	"seaworthy/release"
 	"seaworthy/release/cut"
+	"seaworthy/release/train"
 	"seaworthy/release/verify"
 	"seaworthy/signal"
 )
@@ -26,6 +27,8 @@ type Platform struct {
 	Bucket   *blob.Bucket
 	// Verify re-checks a published release; nil takes the platform's own key.
 	Verify func(ctx context.Context, repo forge.RepoName, tag string, verifier *sign.Verifier) (verify.Report, error)
+	// Timetable has a repository's timetable looked at now, and says what it is.
+	Timetable func(ctx context.Context, repo forge.RepoName) ([]train.Line, error)
 	// Changed returns a channel that receives after anything changed, and a
 	// function that ends that.
 	Changed func() (<-chan struct{}, func())

@@ -24,6 +24,7 @@ import (
 	"seaworthy/job"
 	"seaworthy/release"
 	"seaworthy/release/cut"
+	"seaworthy/release/train"
 	"seaworthy/release/verify"
 )
 
@@ -142,6 +143,20 @@ func (t *teller) cut(ctx context.Context) error {
 		return err
 	}
 	t.story.note("ada approves; tag, page, announcement, then the markers")
+	return nil
+}
+
+// timetable looks at when the release after this one departs.
+func (t *teller) timetable(ctx context.Context) error {
+	lines, err := t.on.Timetable(ctx, halyard)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(lines, func(l train.Line) bool { return l.Branch == releaseBranch })
+	if i < 0 || lines[i].Next.IsZero() {
+		return fmt.Errorf("no train departs from %s: %+v", releaseBranch, lines)
+	}
+	t.story.note("%s departs on %s, once there is something to mend", lines[i].Version, lines[i].Next.Format("Monday 2 January"))
 	return nil
 }
 

@@ -70,6 +70,7 @@ func (t *teller) acts() []act {
 		{"The release is staged", "/releases", t.stage},
 		{"The release is rehearsed", "/releases", t.rehearse},
 		{"Found GO, approved, and cut for real", "/releases", t.cut},
+		{"The next patch has its day", "/releases", t.timetable},
 		{"A stranger downloads and verifies it", "/releases", t.verify},
 	}
 }
