@@ -63,6 +63,19 @@ func (f folder) remove() error {
 	return nil
 }
 
+// OpenArtifacts opens the artifacts folder of an execution that runs. The error
+// is fs.ErrNotExist if it does not run here.
+func (x *Executor) OpenArtifacts(id string) (*os.Root, error) {
+	if !plainID.MatchString(id) {
+		return nil, fmt.Errorf("execution id %q names no folder: %w", id, fs.ErrNotExist)
+	}
+	root, err := os.OpenRoot(folder{root: filepath.Join(x.opts.Dir, id)}.artifacts())
+	if err != nil {
+		return nil, fmt.Errorf("opening the artifacts of %s: %w", id, err)
+	}
+	return root, nil
+}
+
 // collect hands every regular file of the artifacts folder to the sink. A
 // link is passed over: it could lead out of the folder.
 func (f folder) collect(ctx context.Context, s exec.Sink) error {

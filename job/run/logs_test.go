@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"seaworthy/forge"
@@ -81,6 +83,49 @@ func TestLogs(t *testing.T) {
 	}
 	if _, _, _, err := p.Logs(ctx, id, 0); !errors.Is(err, ErrNoLog) {
 		t.Errorf("got %v, want %v", err, ErrNoLog)
+	}
+}
+
+// While an execution runs, what it has written so far is seen, and nothing that
+// lies elsewhere.
+func TestArtifactsWhileItRuns(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"steps.json": "{}", "secret": "x"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	live := filepath.Join(dir, "live")
+	if err := errors.Join(os.Mkdir(live, 0o755), os.Rename(filepath.Join(dir, "steps.json"), filepath.Join(live, "steps.json")), os.Symlink("../secret", filepath.Join(live, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	p := newPier(t, func(o *Options) { o.Live = func(string) (*os.Root, error) { return os.OpenRoot(live) } })
+	id := p.start("unit").ID
+	all, err := p.Artifacts(ctx, id)
+	if err != nil || len(all) != 1 || all[0] != (result.Artifact{Name: "steps.json", Size: 2}) {
+		t.Errorf("artifacts are %v, %v", all, err)
+	}
+	r, err := p.Artifact(ctx, id, "steps.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil || string(text) != "{}" {
+		t.Errorf("read %q, %v", text, err)
+	}
+	for _, name := range []string{"link", "../secret", "missing"} {
+		if _, err := p.Artifact(ctx, id, name); !errors.Is(err, result.ErrNoBuild) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	live = filepath.Join(dir, "gone") // it runs on another machine
+	if all, err := p.Artifacts(ctx, id); err != nil || len(all) != 0 {
+		t.Errorf("elsewhere: %v, %v", all, err)
+	}
+	if _, err := p.Artifact(ctx, id, "steps.json"); !errors.Is(err, result.ErrNoBuild) {
+		t.Errorf("elsewhere: %v", err)
 	}
 }
 

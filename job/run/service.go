@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -86,6 +87,10 @@ type Options struct {
 	Owner string
 	// LogDir keeps the log and artifacts of an execution until it is over.
 	LogDir string
+	// Live opens the folder in which an execution that runs on this machine has
+	// its artifacts; an error that is fs.ErrNotExist if it runs nowhere here. Nil
+	// knows of none.
+	Live func(executionID string) (*os.Root, error)
 	// Lease is how long an execution stays with a worker that gives no sign
 	// of life; a minute when zero.
 	Lease time.Duration

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -50,8 +49,15 @@ type nothing struct{}
 func (nothing) Write(p []byte) (int, error) { return len(p), nil }
 func (nothing) Close() error                { return nil }
 
-// keep writes the report for machines, and as tests for grids.
-func (b *build) keep(r Report) error {
+// progress writes the report of a build that runs, for those who watch it. Call
+// it with the lock held.
+func (b *build) progress() error {
+	return b.keepReport(Report{State: Running, Started: b.began, Seconds: b.o.Now().Sub(b.began).Seconds(), Tags: b.o.Plan.Tags, Steps: b.all})
+}
+
+// keepReport writes the report for machines: whole, for somebody may read it
+// at this moment.
+func (b *build) keepReport(r Report) error {
 	if b.o.Artifacts == "" {
 		return nil
 	}
@@ -59,17 +65,36 @@ func (b *build) keep(r Report) error {
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
+	if err := os.MkdirAll(b.o.Artifacts, 0o755); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	file := filepath.Join(b.o.Artifacts, ReportFile)
+	part := filepath.Join(b.o.Artifacts, "."+ReportFile+".part")
+	if err := os.WriteFile(part, append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	if err := os.Rename(part, file); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	return nil
+}
+
+// keep writes the report, also as tests for grids.
+func (b *build) keep(r Report) error {
+	if b.o.Artifacts == "" {
+		return nil
+	}
+	if err := b.keepReport(r); err != nil {
+		return err
+	}
 	tests, err := xml.MarshalIndent(suiteOf(r), "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	if err := os.MkdirAll(b.o.Artifacts, 0o755); err != nil {
+	if err := os.WriteFile(filepath.Join(b.o.Artifacts, junitFile), append([]byte(xml.Header), tests...), 0o644); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	return errors.Join(
-		os.WriteFile(filepath.Join(b.o.Artifacts, ReportFile), append(text, '\n'), 0o644),
-		os.WriteFile(filepath.Join(b.o.Artifacts, junitFile), append([]byte(xml.Header), tests...), 0o644),
-	)
+	return nil
 }
 
 // suite is a JUnit file in which each step is a test.

@@ -107,6 +107,10 @@ type build struct {
 	over []chan struct{} // closed when what waits for the step may begin
 	mu   sync.Mutex
 	all  []Step
+
+	began time.Time
+	// lost is why the report could not be brought up to date.
+	lost error
 }
 
 // Check reports every step whose program is not to be had, before anything
@@ -156,7 +160,8 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		b.over = append(b.over, make(chan struct{}))
 		b.all = append(b.all, Step{Index: s.Index, Label: s.Label, Image: s.Image, Command: s.Command, State: Waiting, ExitCode: -1})
 	}
-	report := Report{Started: o.Now().UTC(), Tags: o.Plan.Tags}
+	b.began = o.Now().UTC()
+	report := Report{Started: b.began, Tags: o.Plan.Tags}
 	limited, cancel := context.WithTimeout(ctx, o.Plan.Timeout)
 	defer cancel()
 	g, gctx := errgroup.WithContext(limited)
@@ -194,7 +199,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	default:
 		report.State = Succeeded
 	}
-	return report, errors.Join(b.out.close(), b.keep(report))
+	return report, errors.Join(b.out.close(), b.lost, b.keep(report))
 }
 
 // step waits for what comes before, and runs one step. It is good if the build
@@ -247,6 +252,9 @@ func (b *build) set(i int, change func(*Step)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change(&b.all[i])
+	if b.lost == nil {
+		b.lost = b.progress()
+	}
 }
 
 // program runs a step's command or script, and keeps its log.

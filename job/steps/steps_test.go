@@ -134,6 +134,35 @@ func kept(t *testing.T, w world, r steps.Report) {
 	}
 }
 
+// Who watches a build finds in its report what is over and what runs.
+func TestReportWhileItRuns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `
+steps:
+- {name: bash, id: one, args: ["true"]}
+- {name: bash, id: two, args: [sh, -c, 'cp "$$REPORT" seen']}
+- {name: bash, id: three, args: ["true"]}
+`)
+	w.Env = append(w.Env, "REPORT="+filepath.Join(w.Artifacts, steps.ReportFile))
+	if r, err := steps.Run(t.Context(), w.Options); err != nil || r.State != steps.Succeeded {
+		t.Fatalf("%+v, %v\n%s", r, err, w.out)
+	}
+	text, err := os.ReadFile(filepath.Join(w.Workspace, "seen"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen steps.Report
+	if err := json.Unmarshal(text, &seen); err != nil {
+		t.Fatalf("%v in %s", err, text)
+	}
+	if seen.State != steps.Running || states(seen) != "success, running, waiting" || seen.Steps[0].Finished.IsZero() || seen.Steps[1].Log == "" {
+		t.Errorf("while it ran the report was\n%s", text)
+	}
+	if left, err := filepath.Glob(filepath.Join(w.Artifacts, ".*")); err != nil || len(left) > 0 {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, steps, state, states, says string }{
