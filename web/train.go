@@ -35,6 +35,8 @@ func trainMark(s train.State) Mark {
 		return Mark{"run", "◐", string(s)}
 	case train.SigningOff, train.Staged:
 		return Mark{"flake", "▲", string(s)}
+	case train.Nothing:
+		return Mark{"idle", "○", "nothing new"}
 	}
 	return Mark{"idle", "○", string(s)}
 }

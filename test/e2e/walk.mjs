@@ -76,6 +76,9 @@ const pages = {
   grid: "/harbour/halyard/grid/pull-unit",
   releases: "/releases",
   timeline: await follow("/releases", 'a[href^="/releases/"]'),
+  rehearsal: await follow("/releases", 'li:has(.tag) a[href^="/releases/"]'),
+  stage: await follow("/releases", 'a[href^="/releases/"]:has-text("stage ")'),
+  issue: await follow(await follow("/releases", 'a[href^="/releases/"]:has-text("stage ")'), 'a[href*="/issues/"]'),
   published: await follow("/releases", 'a[href*="/releases/tag/"]'),
 };
 await plain.close();
