@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +21,7 @@ import (
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/git"
+	"seaworthy/notify/mailtest"
 	"seaworthy/release"
 	"seaworthy/release/cut"
 )
@@ -59,18 +61,35 @@ const buildable = configuration + `build:
   platforms: [linux/amd64]
 `
 
+// telling is buildable with all that a release leaves besides its files: an issue,
+// a mail, a milestone, a change that follows and an issue that follows.
+var telling = strings.Replace(buildable, "gates: {rehearsal: optional}\n", `gates: {rehearsal: optional}
+  issue: {open: always}
+  announce: {from: Halyard <releases@halyard.example>, to: [users@halyard.example]}
+  after:
+  - types: [alpha]
+    milestone: {title: "after {version}"}
+  - types: [alpha]
+    pull_request: {title: "Read of {version}", edits: [{file: README.md, pattern: "^halyard$", replace: "halyard {version}"}]}
+  - types: [alpha]
+    issue: {title: "Publish {version}"}
+`, 1)
+
 // published is all that a release leaves for the world to see.
 type published struct {
 	Bucket map[string]string // sha256 by key, below release/
 	Refs   map[string]string // what each points at, without what is passing
 	Page   forge.NewRelease
 	Assets map[string]string // sha256 by name, as downloaded
+	Told   []string          // issues, changes and milestones, each with its state; and mails by identity
 }
 
 // passing is what no two runs have in common: dates, the port of a server, and
 // with it the ids of a tree whose changelog links to that server and the digest
 // of the bill of materials that names it.
 var passing = regexp.MustCompile(`(?m)^Date: .*$|^index .*$|^[0-9a-f]{40} |127\.0\.0\.1:[0-9]+|spdx\.json\S* \| .[0-9a-f]+.`)
+
+var anyID = regexp.MustCompile(`[0-9a-f]{40}`)
 
 // worldOf looks at everything public with a stranger's eyes.
 func (p *platform) worldOf() published {
@@ -97,6 +116,10 @@ func (p *platform) worldOf() published {
 		text, err := repo.Git(ctx, "show", "--format=%T %P%n%an <%ae>%n%B", "--no-abbrev", r.Name)
 		p.must(err)
 		w.Refs[r.Name] = passing.ReplaceAllString(string(text), "")
+		if strings.HasPrefix(r.Name, "refs/pull/") || strings.HasPrefix(r.Name, "refs/heads/seaworthy/") {
+			// It follows the changelog, whose id is no two runs' own.
+			w.Refs[r.Name] = anyID.ReplaceAllString(w.Refs[r.Name], "ID")
+		}
 	}
 	pages, err := p.Forge.Releases(ctx, halyard)
 	p.must(err)
@@ -109,7 +132,52 @@ func (p *platform) worldOf() published {
 		p.must(err)
 		w.Assets[a.Name] = p.sum(a.Name, r)
 	}
+	w.Told = p.told()
 	return w
+}
+
+// told is what a release says to people at the forge.
+func (p *platform) told() []string {
+	p.t.Helper()
+	ctx := p.t.Context()
+	var all []string
+	issues, err := p.Forge.Issues(ctx, halyard, forge.IssueFilter{State: "all"})
+	p.must(err)
+	for _, i := range issues {
+		all = append(all, fmt.Sprintf("issue or change %q is %s", i.Title, i.State))
+	}
+	milestones, err := p.Forge.Milestones(ctx, halyard, "all")
+	p.must(err)
+	for _, m := range milestones {
+		all = append(all, fmt.Sprintf("milestone %q is %s", m.Title, m.State))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// post is a mail server, and the change that has a platform send through it.
+func post(t *testing.T) (sink *mailtest.Sink, through change) {
+	sink = mailtest.New(t, mailtest.Options{})
+	return sink, func(o *app.Options) { o.Speaking.SMTP = "smtp://" + sink.Addr + "?tls=none" }
+}
+
+// mailedOnce checks that people got one mail. Where the process dies between the
+// server's yes and its own record it goes out once more, and is the same.
+func mailedOnce(t *testing.T, sink *mailtest.Sink, point string) {
+	t.Helper()
+	identities := map[string]bool{}
+	for _, m := range sink.Messages() {
+		_, rest, _ := strings.Cut(m.Data, "Message-ID: ")
+		id, _, _ := strings.Cut(rest, "\n")
+		identities[id] = true
+	}
+	most := 1
+	if strings.Contains(point, "the mail server took") {
+		most = 2
+	}
+	if n := len(sink.Messages()); n == 0 || n > most || len(identities) != 1 {
+		t.Errorf("%d mails with the identities %v", n, identities)
+	}
 }
 
 // sum digests a file. What says where and when something was made, or is the
@@ -166,17 +234,22 @@ func TestCrashInARelease(t *testing.T) {
 	t.Parallel()
 	origin := t.TempDir()
 	p := open(t, origin)
-	p.populate(map[string]string{"seaworthy.yaml": buildable, "README.md": "halyard\n", "OWNERS": "approvers: [ada]\n"})
+	p.populate(map[string]string{"seaworthy.yaml": telling, "README.md": "halyard\n", "OWNERS": "approvers: [ada]\n"})
 	p.settled()
 	p.stop()
 
-	child, dir := fromCopy(t, origin, "")
+	sink, through := post(t)
+	child, dir := fromCopy(t, origin, "", sink)
 	child.waitFor("released")
 	child.kill()
-	undisturbed := open(t, dir)
+	undisturbed := open(t, dir, through)
 	undisturbed.released()
 	want := undisturbed.worldOf()
 	undisturbed.stop()
+	mailedOnce(t, sink, "")
+	if len(want.Told) != 4 {
+		t.Fatalf("an undisturbed release tells of itself by %q", want.Told)
+	}
 	var points []string
 	for _, line := range child.said {
 		if point, ok := strings.CutPrefix(line, "point "); ok {
@@ -195,29 +268,31 @@ func TestCrashInARelease(t *testing.T) {
 	}
 	// Where others see a change, no sample will do.
 	for i, point := range points {
-		if i%step != 0 && !(strings.Contains(point, "act page-") && !testing.Short()) {
+		if i%step != 0 && !((strings.Contains(point, "act page-") || strings.Contains(point, "act issue") || strings.Contains(point, "act mail") || strings.Contains(point, "act after-")) && !testing.Short()) {
 			continue
 		}
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
-			child, dir := fromCopy(t, origin, point)
+			sink, through := post(t)
+			child, dir := fromCopy(t, origin, point, sink)
 			child.waitFor("point " + point)
 			child.kill()
-			after := open(t, dir)
+			after := open(t, dir, through)
 			after.released()
 			if diff := cmp.Diff(want, after.worldOf()); diff != "" {
 				t.Errorf("killed and resumed, the release differs from an undisturbed one:\n%s", diff)
 			}
+			mailedOnce(t, sink, point)
 		})
 	}
 }
 
 // fromCopy starts a process that makes a release, on a copy of a platform.
-func fromCopy(t *testing.T, origin, point string) (c *child, dir string) {
+func fromCopy(t *testing.T, origin, point string, sink *mailtest.Sink) (c *child, dir string) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(origin)); err != nil {
 		t.Fatal(err)
 	}
-	return spawn(t, dir, crashRelease+"=1", crashStep+"="+point), dir
+	return spawn(t, dir, crashRelease+"=1", crashStep+"="+point, crashMail+"=smtp://"+sink.Addr+"?tls=none"), dir
 }

@@ -29,6 +29,7 @@ const (
 	crashPoint   = "SEAWORTHY_TEST_POINT"   // "before METHOD PATH" or "after METHOD PATH", PATH an expression
 	crashRelease = "SEAWORTHY_TEST_RELEASE" // whether it cuts a release
 	crashTrain   = "SEAWORTHY_TEST_TRAIN"   // when it looks at the timetable, on a clock of its own; not when empty
+	crashMail    = "SEAWORTHY_TEST_MAIL"    // the address of its mail server
 	crashStep    = "SEAWORTHY_TEST_STEP"    // "N POINT": die there, the Nth time it comes by
 )
 
@@ -67,6 +68,9 @@ func TestCrashChild(t *testing.T) {
 		o.HTTP = &http.Client{Transport: trap{when == "after", regexp.MustCompile("^" + strings.Replace(at, " ", " .*", 1) + "$")}}
 	}
 	o.Boundary = boundary(os.Getenv(crashStep))
+	if server := os.Getenv(crashMail); server != "" {
+		o.Speaking.SMTP = server
+	}
 	at := os.Getenv(crashTrain)
 	if at != "" {
 		now := &clock{}
