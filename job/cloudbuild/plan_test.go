@@ -15,15 +15,6 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func parse(t testing.TB, text string) cloudbuild.Build {
-	t.Helper()
-	b, problems := cloudbuild.Parse("cloudbuild.yaml", []byte(text))
-	if err := strict.AsError(problems); err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 // golden compares a value with a file of testdata, as JSON.
 func golden(t *testing.T, name string, v any) {
 	t.Helper()
