@@ -314,13 +314,20 @@ func (p page) markdown() string {
 	return b.String()
 }
 
-// replace writes a file that is whole or absent.
+// replace writes a file that is whole or absent. What it writes first has a name
+// that follows from the file's: who does again what a killed process began
+// leaves nothing of it.
 func replace(file string, content io.Reader) (err error) {
 	fail := func(err error) error { return fmt.Errorf("writing %s: %w", file, err) }
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return fail(err)
 	}
-	t, err := os.CreateTemp(filepath.Dir(file), ".new-*")
+	sum := sha256.Sum256([]byte(filepath.Base(file)))
+	next := filepath.Join(filepath.Dir(file), ".new-"+hex.EncodeToString(sum[:6]))
+	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fail(err)
+	}
+	t, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return fail(err)
 	}
