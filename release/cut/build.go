@@ -26,8 +26,8 @@ func (s *Service) buildArchives(ctx context.Context, in site) ([]artifact.Artifa
 		return nil, flow.Permanent(fmt.Errorf("the workspace is gone: resume the run, which makes it again: %w", err))
 	}
 	// What an attempt that was interrupted left behind is made again.
-	if err := os.RemoveAll(request.OutDir); err != nil {
-		return nil, fmt.Errorf("clearing the folder for archives: %w", err)
+	if err := clearFolder(request.OutDir); err != nil {
+		return nil, err
 	}
 	var built []artifact.Artifact
 	var err error

@@ -163,8 +163,8 @@ func (s *Service) takeBuilt(ctx context.Context, dir string) ([]artifact.Artifac
 	if err != nil {
 		return nil, flow.Permanent(fmt.Errorf("reading the folder of what was built: %w", err))
 	}
-	if err := errors.Join(os.RemoveAll(s.outputDir(ctx)), os.MkdirAll(s.outputDir(ctx), 0o755)); err != nil {
-		return nil, fmt.Errorf("clearing the folder for archives: %w", err)
+	if err := errors.Join(clearFolder(s.outputDir(ctx)), os.MkdirAll(s.outputDir(ctx), 0o755)); err != nil {
+		return nil, err
 	}
 	var built []artifact.Artifact
 	for _, e := range list {

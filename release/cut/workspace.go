@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,7 +84,7 @@ func (s *Service) prepareWorkspace(ctx context.Context, in site) (flow.Nothing, 
 	if err != nil {
 		return flow.Nothing{}, err
 	}
-	if err := os.RemoveAll(s.checkoutDir(ctx)); err != nil {
+	if err := clearFolder(s.checkoutDir(ctx)); err != nil {
 		return flow.Nothing{}, fmt.Errorf("clearing the workspace: %w", err)
 	}
 	if _, err := repo.Worktree(ctx, s.checkoutDir(ctx), in.Plan.Commit); err != nil {
@@ -178,4 +179,23 @@ func (s *Service) makeTags(ctx context.Context, p Plan) ([]Tag, error) {
 		tags = append(tags, t)
 	}
 	return tags, nil
+}
+
+// clearFolder takes a folder away. Compilers that a killed process had started
+// may write below it for a while: it is set aside first, so that neither are
+// they in the way nor is what they do mixed with what is made now.
+func clearFolder(dir string) error {
+	aside, err := os.MkdirTemp(filepath.Dir(dir), ".abandoned-")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nor is there anything in it
+	}
+	if err != nil {
+		return fmt.Errorf("clearing %s: %w", dir, err)
+	}
+	if err := os.Rename(dir, filepath.Join(aside, "folder")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("clearing %s: %w", dir, err)
+	}
+	// What is written while it is removed goes with the folder of the run.
+	_ = os.RemoveAll(aside)
+	return nil
 }
