@@ -144,7 +144,7 @@ func TestStepsOfATimeline(t *testing.T) {
 		did, step("b", flow.StepSkipped), step("c", flow.StepRunning), step("d", flow.StepWaiting), step("e", flow.StepFailed), step("f", flow.StepPending),
 	}})
 	want := []demo.Step{
-		{Title: "a", State: demo.Done, Note: "did", Duration: time.Second}, {Title: "b", State: demo.Done}, {Title: "c", State: demo.Running},
+		{Title: "a", State: demo.Done, Note: "did", Duration: time.Second}, {Title: "b", State: demo.Skipped}, {Title: "c", State: demo.Running},
 		{Title: "d", State: demo.Running}, {Title: "e", State: demo.Failed}, {Title: "f", State: demo.Pending},
 	}
 	if d := cmp.Diff(want, all, cmp.Comparer(func(a, b demo.Step) bool {

@@ -51,8 +51,8 @@ func newImagePush(s Streams) *cobra.Command {
 		Use:   "push IMAGE REFERENCE…",
 		Short: "Copy an image to registries, by digest (a rehearsal unless --nomock)",
 		Long: `Copies an image, with all its platforms, to a registry or several, and names it by the tags of the references. Its
-digest stays. Tags come last, when all they name is there. What each tag stands for now is looked up and shown first; with
---nomock the image is pushed.
+digest stays. Tags come last, when all they name is there. What each tag stands for now is looked up and shown
+first; with --nomock the image is pushed.
 
 ` + imageSources,
 		Example: `  seaworthy image push dist/halyard.tar registry.example.org/halyard:v1.2.0 --nomock

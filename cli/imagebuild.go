@@ -50,8 +50,8 @@ dist: what is in an archive for a platform goes into the image for it. Files tha
 repository. Version, commit and time are those of what is checked out.
 
 What is built is written to where the flags say; with none, only its digests are shown. Several images of one
-configuration go into a folder each below --layout. With --push it is shown what each tag in the registry stands for now;
-with --nomock, too, the images are pushed.`,
+configuration go into a folder each below --layout. With --push it is shown what each tag in the registry stands for
+now; with --nomock, too, the images are pushed.`,
 		Example: `  seaworthy build && seaworthy image build --layout dist/images
   seaworthy image build --spec image.yaml --tarball dist/halyard.tar
   seaworthy image build --push registry.example.org/team --tag v1.2.0 --tag latest --nomock`,

@@ -50,11 +50,11 @@ func newMirrorGitHub(s Streams) *cobra.Command {
 	var f mirrorFlags
 	c := &cobra.Command{
 		Use:   "github-release",
-		Short: "Copy the files of GitHub releases to a bucket (a rehearsal unless --nomock), or a folder",
+		Short: "Copy files of GitHub releases to a bucket (a rehearsal unless --nomock)",
 		Long: `Copies the files attached to a repository's releases to a bucket, as RELEASE-DIR/TAG/NAME, and only those it lacks.
 They are verified against the digests the forge tells and against lists of checksums in the release itself, such as
-SHA256SUMS. A file that changed since it was mirrored is a failure, unless --replace is given. Without --nomock it is said
-what a bucket would get, and the bucket is left alone; a folder, or file://, is written to in any case.
+SHA256SUMS. A file that changed since it was mirrored is a failure, unless --replace is given. Without --nomock it is
+said what a bucket would get, and the bucket is left alone; a folder, or file://, is written to in any case.
 
 The forge is github.com or any that speaks its language. The token of $GITHUB_TOKEN is used where there is one.
 --bucket takes the URLs file://, s3://, gs:// and azblob://; a bare name is a bucket of Google's.`,

@@ -173,7 +173,7 @@ func newRepositoryAdd(s Streams) *cobra.Command {
 	var f repositoryAddFlags
 	c := &cobra.Command{
 		Use:   "add REPOSITORY FILE…",
-		Short: "Publish packages in a repository, which is begun if it is not there (in a bucket with --nomock alone)",
+		Short: "Publish packages in a repository (a rehearsal unless --nomock, but in a folder)",
 		Long: `Adds packages to the repository in a folder or a bucket, such as file:///srv/packages or s3://bucket/packages: below
 deb/ for apt, rpm/ for dnf, apk/ for Alpine, in a channel each. What is there stays, and is only gone on with if its
 signature is good. Packages come first, what lists them after, and what is signed last, so a reader sees the old

@@ -26,7 +26,7 @@ func newReleasePush(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "push",
 		Aliases: []string{"ci-build"},
-		Short:   "Build a commit between releases and put it into the bucket (a rehearsal unless --nomock)",
+		Short:   "Build a commit between releases, for the bucket (a rehearsal unless --nomock)",
 		Long: `Builds a commit, names it after the last tag of its branch, the commits since and its own id, as in
 v1.23.0-alpha.1.123+4e9bdd481e2400, and puts it below ci/OWNER/REPO/VERSION/ in the bucket. Then the markers latest.txt,
 latest-1.txt and latest-1.23.txt beside it name the build, unless one of them names a later one already. With --fast

@@ -455,7 +455,8 @@ an address, or slsaprovenance1, spdxjson, cyclonedx, openvex. --statement holds 
 be about what is named. A statement about files is written to --bundle (FILE.att.sigstore.json beside the first if
 empty); one about an image is attached to it in its registry, with --nomock; without it, where is said.`,
 		Example: `  seaworthy sign attest --key seaworthy.key --statement dist/provenance.json dist/*.tar.gz
-  seaworthy sign attest --key release.key --type spdxjson --predicate bill.spdx.json --nomock registry.example.org/halyard:v1.2.0`,
+  seaworthy sign attest --key release.key --type spdxjson --predicate bill.spdx.json --nomock \
+    registry.example.org/halyard:v1.2.0`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

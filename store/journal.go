@@ -101,7 +101,8 @@ func (db *DB) Runs(ctx context.Context, f flow.RunFilter) ([]flow.Run, error) {
 	if f.State != "" {
 		q.and(`state = ?`, string(f.State))
 	}
-	q.add(` ORDER BY created_at DESC, id DESC`)
+	// Runs begin at whole seconds: of two in one, the later one acted last.
+	q.add(` ORDER BY created_at DESC, updated_at DESC, id DESC`)
 	q.limit(f.Limit)
 	rows, err := db.read.QueryContext(ctx, q.text.String(), q.args...)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,15 +174,15 @@ func openRough(t *testing.T, dir string) *roughPlace {
 	}
 	o.NewID = func(flow string) string { return flow + "-1" }
 	o.Retry = flow.Retry{Attempts: 4, Base: time.Millisecond}
-	begun := false
+	var begun atomic.Bool
 	// A run begins at a time that is always the same, and then time passes.
 	o.Engine.Now = func() time.Time {
-		if begun {
+		if begun.Load() {
 			return time.Now()
 		}
 		return began
 	}
-	o.Engine.Boundary = func(string) { begun = true }
+	o.Engine.Boundary = func(string) { begun.Store(true) }
 	r := &roughPlace{dir: dir, proxy: p, service: newService(t, o), client: client}
 	r.close = sync.OnceFunc(func() {
 		server.Close()
