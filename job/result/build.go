@@ -22,7 +22,9 @@ type Build struct {
 	// Started and Finished are nil where the file is missing or unreadable.
 	Started  *Started
 	Finished *Finished
-	Tests    []TestResult
+	// Pod is nil when no podinfo.json is stored (yet).
+	Pod   *Pod
+	Tests []TestResult
 	// Malformed says why a JUnit file could not be read to its end, empty if
 	// all could.
 	Malformed string

@@ -33,10 +33,15 @@ type TestResult struct {
 	// Message says why it failed or was skipped; for a passing test it is what
 	// the test printed. Long ones are cut in the middle.
 	Message string
-	// Metrics are the numeric properties of the test.
+	// Metrics are the numeric properties of the test; of several with one name
+	// the mean.
 	Metrics map[string]float64
-	// File is the artifact it was read from.
-	File string
+	// Properties are the values of all its properties, the first of each name,
+	// as far as they are not long.
+	Properties map[string]string
+	// File is the artifact it was read from, Context and Thread what its name
+	// says of it: junit_CONTEXT_20260102-1504_THREAD.xml.
+	File, Context, Thread string
 }
 
 // Limits bound what ParseJUnit takes from a file. Zero fields mean the
