@@ -2,7 +2,6 @@ package result
 
 import (
 	"bytes"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Status of a test.
@@ -31,7 +29,7 @@ type TestResult struct {
 	Status   Status
 	Duration time.Duration
 	// Message says why it failed or was skipped; for a passing test it is what
-	// the test printed. Long ones are cut in the middle.
+	// the test printed, shortly. Long ones are cut in the middle.
 	Message string
 	// Metrics are the numeric properties of the test; of several with one name
 	// the mean.
@@ -50,6 +48,7 @@ type Limits struct {
 	Bytes   int64 // of the file; 100 MB
 	Tests   int   // 200,000
 	Message int   // bytes kept of a message; 10,000
+	Output  int   // bytes kept of what a passing test printed; 1,000
 	Depth   int   // of nested suites; 64
 }
 
@@ -62,6 +61,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Message == 0 {
 		l.Message = 10_000
+	}
+	if l.Output == 0 {
+		l.Output = 1000
 	}
 	if l.Depth == 0 {
 		l.Depth = 64
@@ -85,242 +87,379 @@ func (e *MalformedError) Error() string {
 
 // ParseJUnit reads the tests of a JUnit file, whose root is testsuites or
 // testsuite; suites may nest. A test with an error or failure has failed; one
-// with an empty skipped element is left out, as frameworks write one for each
-// test that was not selected. Bytes that are not UTF-8 or not allowed in XML
-// are replaced, document types that define entities are refused. The tests
-// before a fault are returned along with a *MalformedError; other errors are
-// the reader's.
+// with a skipped element that gives no reason is left out, as frameworks write
+// one for each test that was not selected. Class names are not read. Bytes that
+// are not UTF-8 or not allowed in XML are replaced, document types that define
+// entities are refused. Memory does not grow with the file, but with the tests
+// in it. The tests before a fault are returned along with a *MalformedError;
+// other errors are the reader's.
 func ParseJUnit(r io.Reader, limits Limits) ([]TestResult, error) {
-	limits = limits.withDefaults()
-	input := &xmlInput{r: r, left: limits.Bytes}
-	dec := xml.NewDecoder(input)
-	dec.Strict = false
-	dec.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) { return in, nil }
-	p := junitParser{dec: dec, limits: limits}
-	err := p.document()
-	if input.err != nil {
-		return p.tests, fmt.Errorf("reading JUnit: %w", input.err)
-	}
-	if input.cut {
-		line, _ := dec.InputPos()
-		return p.tests, &MalformedError{line, fmt.Sprintf("larger than %d bytes", limits.Bytes)}
-	}
-	var malformed *MalformedError
-	if err != nil && !errors.As(err, &malformed) {
-		line, _ := dec.InputPos()
-		err = &MalformedError{line, err.Error()}
-	}
+	var p junitParser
+	err := p.parse(r, limits)
 	return p.tests, err
 }
 
+// junitParser reads one file after the other, in the same memory.
 type junitParser struct {
-	dec    *xml.Decoder
+	xml    xmlScanner
 	limits Limits
 	tests  []TestResult
-	suites []string // names of the suites we are in
+	// begun is when the first suite says that it began; zero if none does.
+	begun time.Time
+
+	suites []int // length of prefix before each suite we are in
+	prefix []byte
+	name   []byte // of the test
+
+	value, label text // of attributes
+	details      [len(detailNames)]detail
+	properties   []property
 }
 
-func (p *junitParser) malformed(format string, args ...any) error {
-	line, _ := p.dec.InputPos()
-	return &MalformedError{line, fmt.Sprintf(format, args...)}
+// detailNames are the elements that say how a test went, in the order in which
+// they are asked for a message.
+var detailNames = [...]string{"error", "failure", "skipped", "system-err", "system-out"}
+
+const (
+	errorDetail = iota
+	failureDetail
+	skippedDetail
+)
+
+type detail struct {
+	seen          bool
+	message, body text
 }
 
-func (p *junitParser) document() error {
-	root := false
-	for depth := 0; ; {
-		t, err := p.dec.Token()
-		if errors.Is(err, io.EOF) {
-			if !root {
-				return p.malformed("no testsuites and no testsuite in it")
-			}
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		switch t := t.(type) {
-		case xml.Directive:
-			if bytes.Contains(bytes.ToUpper(t), []byte("ENTITY")) {
-				return p.malformed("it defines entities, which are not read")
-			}
-		case xml.StartElement:
-			depth++
-			if depth > p.limits.Depth {
-				return p.malformed("suites nest deeper than %d", p.limits.Depth)
-			}
-			if !root && t.Name.Local != "testsuites" && t.Name.Local != "testsuite" {
-				return p.malformed("the root is %s, not testsuites or testsuite", t.Name.Local)
-			}
-			root = true
-			if err := p.element(t, &depth); err != nil {
-				return err
-			}
-		case xml.EndElement:
-			depth--
-			if t.Name.Local == "testsuite" && len(p.suites) > 0 {
-				p.suites = p.suites[:len(p.suites)-1]
-			}
-		}
-	}
-}
+type property struct{ name, value string }
 
-// element begins a suite, reads a test or passes over anything else.
-func (p *junitParser) element(t xml.StartElement, depth *int) error {
-	switch t.Name.Local {
-	case "testsuites":
-		return nil
-	case "testsuite":
-		p.suites = append(p.suites, attr(t, "name"))
-		return nil
-	case "testcase":
-		*depth--
-		if len(p.tests) >= p.limits.Tests {
-			return p.malformed("more than %d tests", p.limits.Tests)
-		}
-		return p.testcase(t)
-	}
-	*depth--
-	return p.dec.Skip()
-}
+// Bounds of what is kept of one test's properties.
+const (
+	mostProperties  = 1000
+	longestProperty = 1000
+)
 
-func (p *junitParser) testcase(start xml.StartElement) error {
-	test := TestResult{Name: p.name(attr(start, "name")), Status: Pass, Duration: seconds(attr(start, "time"))}
-	texts := map[string]*string{}
-	for inProperties := 0; ; {
-		t, err := p.dec.Token()
-		if err != nil {
-			return err
-		}
-		switch t := t.(type) {
-		case xml.EndElement:
-			if inProperties > 0 {
-				inProperties--
-				continue
-			}
-			if judge(&test, texts) {
-				p.tests = append(p.tests, test)
-			}
-			return nil
-		case xml.StartElement:
-			if t.Name.Local == "properties" {
-				inProperties++
-				continue
-			}
-			if err := p.detail(t, &test, texts); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// detail reads one element inside a testcase.
-func (p *junitParser) detail(t xml.StartElement, test *TestResult, texts map[string]*string) error {
-	name := t.Name.Local
-	switch name {
-	case "error", "failure", "skipped", "system-err", "system-out":
-	case "property":
-		if v, err := strconv.ParseFloat(attr(t, "value"), 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) {
-			if test.Metrics == nil {
-				test.Metrics = map[string]float64{}
-			}
-			test.Metrics[attr(t, "name")] = v
-		}
-		return p.dec.Skip()
-	default:
-		return p.dec.Skip()
-	}
-	body, err := p.text()
+// parse reads the tests of one file into tests, which it empties first without
+// touching what was there.
+func (p *junitParser) parse(r io.Reader, limits Limits) error {
+	limits = limits.withDefaults()
+	p.limits, p.tests, p.begun = limits, nil, time.Time{}
+	p.suites, p.prefix = p.suites[:0], p.prefix[:0]
+	input := &cappedReader{r: r, left: limits.Bytes}
+	in, err := decoded(input)
 	if err != nil {
-		return err
+		return fmt.Errorf("reading JUnit: %w", err)
 	}
-	message := attr(t, "message")
-	if strings.TrimSpace(body) == "" {
-		body = message
-	} else if name == "failure" || name == "error" {
-		if first, _, _ := strings.Cut(message, "\n"); first != "" && !strings.Contains(body, first) {
-			body = message + "\n" + body
-		}
-	}
-	if texts[name] == nil {
-		texts[name] = &body
+	p.xml.reset(in)
+	p.document()
+	var encoding *MalformedError
+	switch err := p.xml.err; {
+	case errors.As(err, &encoding):
+		return &MalformedError{p.xml.line(), encoding.Why}
+	case err != nil && !errors.Is(err, io.EOF):
+		return fmt.Errorf("reading JUnit: %w", err)
+	case input.more:
+		return &MalformedError{p.xml.line(), fmt.Sprintf("larger than %d bytes", limits.Bytes)}
+	case p.xml.fault != nil:
+		return p.xml.fault
 	}
 	return nil
 }
 
-// judge settles status and message; it reports false for a test to leave out.
-func judge(test *TestResult, texts map[string]*string) bool {
-	switch {
-	case texts["error"] != nil || texts["failure"] != nil:
-		test.Status = Fail
-	case texts["skipped"] != nil:
-		test.Status = Skip
-		if s := strings.TrimSpace(*texts["skipped"]); s == "" || s == "skipped" {
-			return false
+func (p *junitParser) document() {
+	for root := false; ; {
+		switch p.xml.next(nil) {
+		case noToken:
+			if !root {
+				p.xml.malformed("no testsuites and no testsuite in it")
+			}
+			return
+		case endToken:
+			if string(local(p.xml.name)) == "testsuite" {
+				last := len(p.suites) - 1
+				p.prefix, p.suites = p.prefix[:p.suites[last]], p.suites[:last]
+			}
+		case startToken:
+			name := local(p.xml.name)
+			if !root && string(name) != "testsuites" && string(name) != "testsuite" {
+				p.xml.malformed("the root is %s, not testsuites or testsuite", name)
+				return
+			}
+			root = true
+			switch string(name) {
+			case "testsuites":
+			case "testsuite":
+				p.suite()
+			case "testcase":
+				p.testcase()
+			default:
+				p.skip()
+			}
 		}
 	}
-	for _, name := range []string{"error", "failure", "skipped", "system-err", "system-out"} {
-		if t := texts[name]; t != nil && strings.TrimSpace(*t) != "" {
-			test.Message = strings.TrimSpace(*t)
+}
+
+// suite begins one; until it ends, its name stands before those in it.
+func (p *junitParser) suite() {
+	if len(p.suites) >= p.limits.Depth {
+		p.xml.malformed("suites nest deeper than %d", p.limits.Depth)
+		return
+	}
+	p.suites = append(p.suites, len(p.prefix))
+	var hasName, hasTime bool
+	for p.xml.attribute() {
+		switch key := string(local(p.xml.key)); {
+		case key == "name" && !hasName:
+			hasName = true
+			before := len(p.prefix)
+			if p.prefix = p.attribute(p.prefix); len(p.prefix) > before {
+				p.prefix = append(p.prefix, '.')
+			}
+		case key == "timestamp" && !hasTime:
+			hasTime = true
+			if t := timestamp(string(p.attribute(nil))); p.begun.IsZero() || !t.IsZero() && t.Before(p.begun) {
+				p.begun = t
+			}
+		}
+	}
+}
+
+// attribute appends the value of the attribute.
+func (p *junitParser) attribute(into []byte) []byte {
+	p.value.reset(p.limits.Message)
+	p.xml.value(&p.value)
+	return p.value.append(into)
+}
+
+// skip passes over an element that has begun.
+func (p *junitParser) skip() {
+	for outside := len(p.xml.marks) - 1; len(p.xml.marks) > outside && p.xml.next(nil) != noToken; {
+	}
+}
+
+func (p *junitParser) testcase() {
+	if len(p.tests) >= p.limits.Tests {
+		p.xml.malformed("more than %d tests", p.limits.Tests)
+		return
+	}
+	for i := range p.details {
+		p.details[i].seen = false
+	}
+	p.properties = p.properties[:0]
+	p.name = append(p.name[:0], p.prefix...)
+	var test TestResult
+	var hasName, hasTime bool
+	for p.xml.attribute() {
+		switch key := p.xml.key; {
+		case !hasName && string(local(key)) == "name":
+			hasName = true
+			p.name = p.attribute(p.name)
+		case !hasTime && string(local(key)) == "time":
+			hasTime = true
+			p.value.reset(p.limits.Message)
+			p.xml.value(&p.value)
+			test.Duration = duration(p.value.head)
+		}
+	}
+	if len(p.name) == len(p.prefix) && len(p.name) > 0 {
+		p.name = p.name[:len(p.name)-1] // nothing follows the dot
+	}
+	for outside := len(p.xml.marks) - 1; ; {
+		switch p.xml.next(nil) {
+		case noToken:
+			return
+		case startToken:
+			p.inside()
+		case endToken:
+			if len(p.xml.marks) > outside {
+				continue
+			}
+			if p.judge(&test) {
+				test.Name = string(p.name)
+				p.measure(&test)
+				p.tests = append(p.tests, test)
+			}
+			return
+		}
+	}
+}
+
+// inside reads one element of a test.
+func (p *junitParser) inside() {
+	switch name := local(p.xml.name); string(name) {
+	case "properties": // may hold some
+	case "property":
+		p.property()
+	default:
+		for i, d := range detailNames {
+			if d == string(name) {
+				p.detail(&p.details[i])
+				return
+			}
+		}
+		p.skip()
+	}
+}
+
+// detail reads the message and the text of an element; of several with one
+// name, the first counts.
+func (p *junitParser) detail(d *detail) {
+	if d.seen {
+		p.skip()
+		return
+	}
+	d.seen = true
+	d.message.reset(p.limits.Message)
+	d.body.reset(p.limits.Message)
+	for hasMessage := false; p.xml.attribute(); {
+		if !hasMessage && string(local(p.xml.key)) == "message" {
+			hasMessage = true
+			p.xml.value(&d.message)
+		}
+	}
+	p.text(&d.body)
+}
+
+// text reads to the end of the element that has begun.
+func (p *junitParser) text(into *text) {
+	for outside := len(p.xml.marks) - 1; len(p.xml.marks) > outside && p.xml.next(into) != noToken; {
+	}
+}
+
+// property reads one; its value may be an attribute or the text.
+func (p *junitParser) property() {
+	p.label.reset(longestProperty)
+	p.value.reset(longestProperty)
+	var hasName, hasValue bool
+	for p.xml.attribute() {
+		switch key := local(p.xml.key); {
+		case !hasName && string(key) == "name":
+			hasName = true
+			p.xml.value(&p.label)
+		case !hasValue && string(key) == "value":
+			hasValue = true
+			p.xml.value(&p.value)
+		}
+	}
+	if hasValue {
+		p.skip()
+	} else {
+		p.text(&p.value)
+	}
+	if hasName && len(p.properties) < mostProperties {
+		p.properties = append(p.properties, property{string(p.label.append(nil)), strings.TrimSpace(string(p.value.append(nil)))})
+	}
+}
+
+// measure turns properties into metrics and texts.
+func (p *junitParser) measure(test *TestResult) {
+	if len(p.properties) == 0 {
+		return
+	}
+	test.Properties = make(map[string]string, len(p.properties))
+	counts := map[string]int{}
+	for _, property := range p.properties {
+		if _, ok := test.Properties[property.name]; !ok {
+			test.Properties[property.name] = property.value
+		}
+		v, err := strconv.ParseFloat(property.value, 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			continue
+		}
+		if test.Metrics == nil {
+			test.Metrics = map[string]float64{}
+		}
+		counts[property.name]++
+		// Step by step, for a sum might be infinite.
+		mean := test.Metrics[property.name]
+		test.Metrics[property.name] = mean + (v/float64(counts[property.name]) - mean/float64(counts[property.name]))
+	}
+}
+
+// judge settles status and message; it reports false for a test to leave out.
+func (p *junitParser) judge(test *TestResult) bool {
+	skipped := &p.details[skippedDetail]
+	switch {
+	case p.details[errorDetail].seen || p.details[failureDetail].seen:
+		test.Status = Fail
+	case skipped.seen:
+		test.Status = Skip
+		if skipped.body.blank() && (skipped.message.blank() || skipped.message.says("skipped")) {
+			return false
+		}
+	default:
+		test.Status = Pass
+	}
+	for i := range p.details {
+		if d := &p.details[i]; d.seen && !(d.body.blank() && d.message.blank()) {
+			test.Message = d.compose()
 			break
 		}
+	}
+	if test.Status == Pass && len(test.Message) > p.limits.Output {
+		var short text
+		short.reset(p.limits.Output)
+		short.add([]byte(test.Message))
+		test.Message = string(short.append(nil))
 	}
 	return true
 }
 
-// text reads to the end of the current element, keeping the beginning and the
-// end of what is too long.
-func (p *junitParser) text() (string, error) {
-	var head, tail []byte
-	half := p.limits.Message / 2
-	cut := false
-	for depth := 1; depth > 0; {
-		t, err := p.dec.Token()
-		if err != nil {
-			return "", err
+// compose puts the message before the text, unless the text says it, too.
+func (d *detail) compose() string {
+	body := d.body.append(nil)
+	if d.message.blank() {
+		return strings.TrimSpace(string(body))
+	}
+	message := d.message.append(nil)
+	if d.body.blank() {
+		return strings.TrimSpace(string(message))
+	}
+	if first, _, _ := bytes.Cut(message, []byte("\n")); len(first) > 0 && !bytes.Contains(body, first) {
+		message = append(append(message, '\n'), body...)
+		return strings.TrimSpace(string(message))
+	}
+	return strings.TrimSpace(string(body))
+}
+
+// timestamp reads the time of a suite, in UTC if it names no zone.
+func timestamp(s string) time.Time {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04"} {
+		if t, err := time.Parse(layout, strings.TrimSpace(s)); err == nil {
+			return t.UTC()
 		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			depth++
-		case xml.EndElement:
-			depth--
-		case xml.CharData:
-			n := min(len(t), half-len(head))
-			head = append(head, t[:n]...)
-			tail = append(tail, t[n:]...)
-			if len(tail) > 2*half {
-				cut = true
-				tail = append(tail[:0], tail[len(tail)-half:]...)
+	}
+	return time.Time{}
+}
+
+// duration is seconds for what most write: digits, a point, digits. Up to
+// fifteen of them are exact in a float64.
+func duration(b []byte) time.Duration {
+	digits, after, point := 0, 0, false
+	for _, c := range b {
+		switch {
+		case c >= '0' && c <= '9' && len(b) <= 16:
+			digits = digits*10 + int(c-'0')
+			if point {
+				after++
 			}
+		case c == '.' && !point:
+			point = true
+		default:
+			return seconds(string(b))
 		}
 	}
-	if len(tail) > half {
-		cut = true
-		tail = tail[len(tail)-half:]
+	if len(b) == 0 || len(b) == 1 && point {
+		return 0
 	}
-	if !cut {
-		return string(head) + string(tail), nil
+	f := float64(digits) / tens[after]
+	if f > 1e9 {
+		return 0
 	}
-	return strings.ToValidUTF8(string(head), "") + "\n[…]\n" + strings.ToValidUTF8(string(tail), ""), nil
+	return time.Duration(f * float64(time.Second))
 }
 
-func (p *junitParser) name(test string) string {
-	parts := make([]string, 0, len(p.suites)+1)
-	for _, s := range append(p.suites, test) {
-		if s != "" {
-			parts = append(parts, s)
-		}
-	}
-	return strings.Join(parts, ".")
-}
-
-func attr(t xml.StartElement, name string) string {
-	for _, a := range t.Attr {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
-}
+var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16}
 
 // seconds reads a time attribute; some writers group thousands with commas.
 func seconds(s string) time.Duration {
@@ -329,73 +468,4 @@ func seconds(s string) time.Duration {
 		return 0
 	}
 	return time.Duration(f * float64(time.Second))
-}
-
-// xmlInput passes a file on with every byte that XML does not allow replaced,
-// up to a number of bytes.
-type xmlInput struct {
-	r    io.Reader
-	left int64
-	cut  bool  // there was more than allowed
-	err  error // of r
-	in   []byte
-	out  []byte
-	done bool
-}
-
-// Read implements io.Reader.
-func (x *xmlInput) Read(p []byte) (int, error) {
-	for len(x.out) == 0 {
-		if x.done {
-			return 0, io.EOF
-		}
-		x.fill()
-	}
-	n := copy(p, x.out)
-	x.out = x.out[n:]
-	return n, nil
-}
-
-func (x *xmlInput) fill() {
-	buf := make([]byte, 32<<10)
-	kept := copy(buf, x.in)
-	n, err := x.r.Read(buf[kept:])
-	if int64(n) > x.left {
-		n, x.cut, x.done = int(x.left), true, true
-	}
-	x.left -= int64(n)
-	if err != nil {
-		x.done = true
-		if !errors.Is(err, io.EOF) {
-			x.err = err
-		}
-	}
-	x.out, x.in = allowed(buf[:kept+n], x.done)
-}
-
-// allowed rewrites what XML 1.0 forbids; the rest is a rune not yet complete.
-func allowed(in []byte, end bool) (out, rest []byte) {
-	out = make([]byte, 0, len(in)+8)
-	for i := 0; i < len(in); {
-		c := in[i]
-		if c < utf8.RuneSelf {
-			if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
-				out = append(out, "\uFFFD"...)
-			} else {
-				out = append(out, c)
-			}
-			i++
-			continue
-		}
-		if !end && !utf8.FullRune(in[i:]) {
-			return out, append([]byte(nil), in[i:]...)
-		}
-		r, n := utf8.DecodeRune(in[i:])
-		if r == 0xFFFE || r == 0xFFFF {
-			r = utf8.RuneError
-		}
-		out = utf8.AppendRune(out, r)
-		i += n
-	}
-	return out, nil
 }

@@ -45,7 +45,7 @@ func TestParseJUnit(t *testing.T) {
 			[]result.TestResult{{Name: "a", Status: result.Skip, Message: "not on Sundays"}, {Name: "b", Status: result.Skip, Message: "no root"}}, ""},
 		{"skipped for none", `<testsuite><testcase name="a"><skipped/></testcase><testcase name="b"><skipped message="skipped"/></testcase><testcase name="c"/></testsuite>`, []result.TestResult{pass("c")}, ""},
 		{"properties", `<testsuite><properties><property name="no" value="1"/></properties><testcase name="a" time="1,000.5"><properties><property name="p" value="2.5"/><property name="q" value="text"/></properties><unknown><testcase name="no"/></unknown><failure>f</failure></testcase></testsuite>`,
-			[]result.TestResult{{Name: "a", Status: result.Fail, Message: "f", Duration: 1000500 * time.Millisecond, Metrics: map[string]float64{"p": 2.5}}}, ""},
+			[]result.TestResult{{Name: "a", Status: result.Fail, Message: "f", Duration: 1000500 * time.Millisecond, Metrics: map[string]float64{"p": 2.5}, Properties: map[string]string{"p": "2.5", "q": "text"}}}, ""},
 		{"bad times", `<testsuite><testcase name="a" time="NaN"/><testcase name="b" time="-1"/><testcase name="c" time="soon"/></testsuite>`, []result.TestResult{pass("a"), pass("b"), pass("c")}, ""},
 		{"same name twice", `<testsuite><testcase name="a"/><testcase name="a"><failure/></testcase></testsuite>`, []result.TestResult{pass("a"), fail("a", "")}, ""},
 		{"CDATA and entities", `<testsuite><testcase name="&lt;a&gt;"><failure><![CDATA[x < y]]> &amp; &nbsp;z</failure></testcase></testsuite>`, []result.TestResult{fail("<a>", "x < y & &nbsp;z")}, ""},
