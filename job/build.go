@@ -1,6 +1,7 @@
 package job
 
 import (
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ func (b *builder) base(t Type, repo string, y baseYAML) *Job {
 		Timeout:  y.DecorationConfig.Timeout, GracePeriod: y.DecorationConfig.GracePeriod,
 		PathAlias: y.PathAlias, CloneURI: y.CloneURI, CloneDepth: y.CloneDepth, SkipSubmodules: y.SkipSubmodules,
 		ExtraRefs: y.ExtraRefs, Rerun: y.RerunAuthConfig, Reporter: y.ReporterConfig, Pod: y.Spec,
+	}
+	if r := y.DecorationConfig.GCSConfiguration; r != nil && r.Bucket != "" {
+		j.Results = path.Join(r.Bucket, r.PathPrefix)
 	}
 	if j.Agent == "" {
 		j.Agent = "kubernetes"

@@ -54,14 +54,16 @@ type Job struct {
 	Decorate       bool              `json:"decorate,omitempty"`
 	Timeout        time.Duration     `json:"timeout,omitempty"`      // 0 is the default
 	GracePeriod    time.Duration     `json:"grace_period,omitempty"` // 0 is the default
-	PathAlias      string            `json:"path_alias,omitempty"`
-	CloneURI       string            `json:"clone_uri,omitempty"`
-	CloneDepth     int               `json:"clone_depth,omitempty"`
-	SkipSubmodules bool              `json:"skip_submodules,omitempty"`
-	ExtraRefs      []Refs            `json:"extra_refs,omitempty"`
-	Rerun          *RerunAuth        `json:"rerun_auth_config,omitempty"`
-	Reporter       *Reporter         `json:"reporter_config,omitempty"`
-	Pod            *Pod              `json:"spec,omitempty"`
+	// Results is where its results go, bucket/path, if it says so itself.
+	Results        string     `json:"results,omitempty"`
+	PathAlias      string     `json:"path_alias,omitempty"`
+	CloneURI       string     `json:"clone_uri,omitempty"`
+	CloneDepth     int        `json:"clone_depth,omitempty"`
+	SkipSubmodules bool       `json:"skip_submodules,omitempty"`
+	ExtraRefs      []Refs     `json:"extra_refs,omitempty"`
+	Rerun          *RerunAuth `json:"rerun_auth_config,omitempty"`
+	Reporter       *Reporter  `json:"reporter_config,omitempty"`
+	Pod            *Pod       `json:"spec,omitempty"`
 
 	branches, skip, changes, trigger *regexp.Regexp
 	schedule                         cron.Schedule

@@ -61,7 +61,7 @@ type decorationYAML struct {
 	GracePeriod                 time.Duration `json:"grace_period"`
 	UtilityImages               any           `json:"utility_images"`
 	Resources                   any           `json:"resources"`
-	GCSConfiguration            any           `json:"gcs_configuration"`
+	GCSConfiguration            *resultsYAML  `json:"gcs_configuration"`
 	GCSCredentialsSecret        *string       `json:"gcs_credentials_secret"`
 	S3CredentialsSecret         *string       `json:"s3_credentials_secret"`
 	DefaultServiceAccountName   *string       `json:"default_service_account_name"`
@@ -86,6 +86,19 @@ type decorationYAML struct {
 	RunAsUser                   *int          `json:"run_as_user"`
 	RunAsGroup                  *int          `json:"run_as_group"`
 	FsGroup                     *int          `json:"fs_group"`
+}
+
+// resultsYAML: where results lie matters to whoever reads them.
+type resultsYAML struct {
+	Bucket            string `json:"bucket"`
+	PathPrefix        string `json:"path_prefix"`
+	PathStrategy      any    `json:"path_strategy"`
+	DefaultOrg        any    `json:"default_org"`
+	DefaultRepo       any    `json:"default_repo"`
+	MediaTypes        any    `json:"mediaTypes"`
+	JobURLPrefix      any    `json:"job_url_prefix"`
+	LocalOutputDir    any    `json:"local_output_dir"`
+	CompressFileTypes any    `json:"compress_file_types"`
 }
 
 type branchesYAML struct {
