@@ -1,18 +1,14 @@
 package result
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
+	"cmp"
 	"fmt"
-	"io"
+	"maps"
 	"math"
-	"path"
+	"slices"
 	"strconv"
 	"strings"
-
-	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
+	"time"
 )
 
 // Build is what is stored of one execution.
@@ -32,63 +28,8 @@ type Build struct {
 	Irregular []string
 }
 
-// maxJSON bounds what is read of started.json and finished.json.
-const maxJSON = 1 << 20
-
-// LoadBuild reads the build at a path: started.json, finished.json and the
-// tests of its JUnit files. What is malformed goes into Irregular. The error
-// wraps ErrNoBuild if neither started.json nor finished.json is there.
-func LoadBuild(ctx context.Context, b *blob.Bucket, build string) (Build, error) {
-	out := Build{ID: path.Base(build), Path: build}
-	started, err := out.readJSON(ctx, b, StartedFile)
-	if err != nil {
-		return Build{}, err
-	}
-	finished, err := out.readJSON(ctx, b, FinishedFile)
-	if err != nil {
-		return Build{}, err
-	}
-	if started == nil && finished == nil && len(out.Irregular) == 0 {
-		return Build{}, fmt.Errorf("reading %s: %w", build, ErrNoBuild)
-	}
-	out.started(started)
-	out.finished(finished)
-	artifacts, err := Artifacts(ctx, b, build)
-	if err != nil {
-		return Build{}, err
-	}
-	for _, a := range artifacts {
-		if IsJUnit(a.Name) {
-			if err := out.junit(ctx, b, a.Name); err != nil {
-				return Build{}, err
-			}
-		}
-	}
-	return out, nil
-}
-
 func (o *Build) irregular(format string, args ...any) {
 	o.Irregular = append(o.Irregular, fmt.Sprintf(format, args...))
-}
-
-func (o *Build) readJSON(ctx context.Context, b *blob.Bucket, name string) (map[string]any, error) {
-	r, err := b.NewReader(ctx, path.Join(o.Path, name), nil)
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading %s of %s: %w", name, o.Path, err)
-	}
-	data, err := io.ReadAll(io.LimitReader(r, maxJSON))
-	if err = errors.Join(err, r.Close()); err != nil {
-		return nil, fmt.Errorf("reading %s of %s: %w", name, o.Path, err)
-	}
-	var fields map[string]any
-	if err := json.Unmarshal(data, &fields); err != nil || fields == nil {
-		o.irregular("%s is no JSON object and was passed over", name)
-		return nil, nil
-	}
-	return fields, nil
 }
 
 func (o *Build) started(fields map[string]any) {
@@ -99,6 +40,7 @@ func (o *Build) started(fields map[string]any) {
 		Timestamp: o.seconds(StartedFile, fields["timestamp"]), Pull: o.text(StartedFile, "pull", fields["pull"]),
 		RepoCommit:  o.text(StartedFile, "repo-commit", fields["repo-commit"]),
 		RepoVersion: o.text(StartedFile, "repo-version", fields["repo-version"]),
+		JobVersion:  o.text(StartedFile, "job-version", fields["job-version"]),
 		Node:        o.text(StartedFile, "node", fields["node"]),
 	}
 	s.Metadata, _ = fields["metadata"].(map[string]any)
@@ -122,6 +64,9 @@ func (o *Build) finished(fields map[string]any) {
 		Timestamp: o.seconds(FinishedFile, fields["timestamp"]),
 		Result:    strings.ToUpper(o.text(FinishedFile, "result", fields["result"])),
 		Revision:  o.text(FinishedFile, "revision", fields["revision"]),
+
+		RepoVersion: o.text(FinishedFile, "repo-version", fields["repo-version"]),
+		JobVersion:  o.text(FinishedFile, "job-version", fields["job-version"]),
 	}
 	f.Metadata, _ = fields["metadata"].(map[string]any)
 	passed, given := fields["passed"].(bool)
@@ -143,7 +88,17 @@ func (o *Build) finished(fields map[string]any) {
 	o.Finished = f
 }
 
-// seconds reads a time in seconds; milliseconds and texts are seen, too.
+// What a time is in, by its size: a number of this century fits one only.
+var timeUnits = []struct {
+	name   string
+	from   float64
+	factor float64
+}{{"nanoseconds", 1e17, 1e9}, {"microseconds", 1e14, 1e6}, {"milliseconds", 1e11, 1e3}}
+
+// latestTime is the year 2200: whoever writes later ones has a broken clock.
+const latestTime = 7_258_118_400
+
+// seconds reads a time in seconds; other units and texts are seen, too.
 func (o *Build) seconds(file string, v any) int64 {
 	var n float64
 	switch v := v.(type) {
@@ -151,8 +106,11 @@ func (o *Build) seconds(file string, v any) int64 {
 		n = v
 	case string:
 		f, err := strconv.ParseFloat(v, 64)
+		if t, dateErr := time.Parse(time.RFC3339, v); err != nil && dateErr == nil {
+			f, err = float64(t.Unix()), nil
+		}
 		if err != nil {
-			o.irregular("%s: timestamp %q is no number and was passed over", file, v)
+			o.irregular("%s: timestamp %.40q is no number and was passed over", file, v)
 			return 0
 		}
 		o.irregular("%s: timestamp is a text", file)
@@ -164,11 +122,14 @@ func (o *Build) seconds(file string, v any) int64 {
 		o.irregular("%s: timestamp is neither number nor text and was passed over", file)
 		return 0
 	}
-	if n > 1e11 && n < 1e14 {
-		o.irregular("%s: timestamp is in milliseconds", file)
-		n /= 1000
+	for _, u := range timeUnits {
+		if n >= u.from && n < 1e20 {
+			o.irregular("%s: timestamp is in %s", file, u.name)
+			n /= u.factor
+			break
+		}
 	}
-	if math.IsNaN(n) || n < 0 || n > 1e11 {
+	if math.IsNaN(n) || n < 0 || n > latestTime {
 		o.irregular("%s: timestamp %v is no time and was passed over", file, v)
 		return 0
 	}
@@ -189,26 +150,117 @@ func (o *Build) text(file, field string, v any) string {
 	return ""
 }
 
-// junit adds the tests of one file.
-func (o *Build) junit(ctx context.Context, b *blob.Bucket, name string) error {
-	r, err := b.NewReader(ctx, path.Join(o.Path, ArtifactsFolder, name), nil)
-	if err != nil {
-		return fmt.Errorf("reading %s of %s: %w", name, o.Path, err)
+// Header is what the column of a build says under a name: what the job noted
+// in finished.json or else in started.json, also within objects of the
+// metadata, where "a.b" is b of the object a. Under "Commit", unless the job
+// noted that itself, it is the version under test in short, as TestGrid
+// abbreviates it. It reports false if the build says nothing of it.
+//
+//	commit, ok := build.Header("Commit") // "e74250a60"
+func (o *Build) Header(name string) (string, bool) {
+	var finished, started map[string]any
+	if o.Finished != nil {
+		finished = o.Finished.Metadata
 	}
-	tests, err := ParseJUnit(r, Limits{})
-	if err != nil {
-		var malformed *MalformedError
-		if !errors.As(err, &malformed) {
-			return errors.Join(fmt.Errorf("reading %s of %s: %w", name, o.Path, err), r.Close())
+	if o.Started != nil {
+		started = o.Started.Metadata
+	}
+	for _, metadata := range []map[string]any{finished, started} {
+		if v, ok := noted(metadata, name, 4); ok {
+			return v, true
 		}
-		o.irregular("%s: %v; the %d tests before that were read", name, err, len(tests))
-		if o.Malformed == "" {
-			o.Malformed = fmt.Sprintf("%s: %v", name, err)
+	}
+	if name == "Commit" {
+		v := o.version()
+		return v, v != ""
+	}
+	return "", false
+}
+
+// noted looks a name up in metadata and then in the objects in it.
+func noted(metadata map[string]any, name string, depth int) (string, bool) {
+	if v, ok := metadata[name]; ok {
+		if s, ok := headerText(v); ok {
+			return s, true
 		}
 	}
-	for i := range tests {
-		tests[i].File = name
+	if depth == 0 {
+		return "", false
 	}
-	o.Tests = append(o.Tests, tests...)
-	return r.Close()
+	if first, rest, ok := strings.Cut(name, "."); ok {
+		if inner, ok := metadata[first].(map[string]any); ok {
+			if s, ok := noted(inner, rest, depth-1); ok {
+				return s, true
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(metadata)) {
+		if inner, ok := metadata[key].(map[string]any); ok {
+			if s, ok := noted(inner, name, depth-1); ok {
+				return s, true
+			}
+		}
+	}
+	return "", false
+}
+
+// headerText is a value that fits into a header.
+func headerText(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case bool:
+		return strconv.FormatBool(v), true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	}
+	return "", false
+}
+
+// shortVersion is how many characters TestGrid shows of a version.
+const shortVersion = 9
+
+// version is what was tested, in short: of a version with a build, such as
+// v1.2.3+abc, the build; empty if the build does not say.
+func (o *Build) version() string {
+	s, f := o.Started, o.Finished
+	if s == nil {
+		s = &Started{}
+	}
+	if f == nil {
+		f = &Finished{}
+	}
+	note := func(key string) string {
+		v, _ := f.Metadata[key].(string)
+		return v
+	}
+	v := cmp.Or(f.JobVersion, s.JobVersion, s.RepoVersion, f.RepoVersion,
+		note("revision"), note("repo-commit"), note("job-version"), s.RepoCommit, f.Revision)
+	if _, build, ok := strings.Cut(v, "+"); ok {
+		v = build
+	}
+	return v[:min(len(v), shortVersion)]
+}
+
+// mailKey is the metadata that says who is to hear of a failure.
+const mailKey = "EmailAddresses"
+
+// Mails are the addresses that finished.json asks to be told of failures of
+// this build, in place of those that are configured; nil if it names none.
+func (o *Build) Mails() []string {
+	if o.Finished == nil {
+		return nil
+	}
+	var all []string
+	switch v := o.Finished.Metadata[mailKey].(type) {
+	case string:
+		all = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
+	case []any:
+		for _, a := range v {
+			if s, ok := a.(string); ok && strings.TrimSpace(s) != "" {
+				all = append(all, strings.TrimSpace(s))
+			}
+		}
+	}
+	return all
 }

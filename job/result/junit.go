@@ -99,13 +99,18 @@ func ParseJUnit(r io.Reader, limits Limits) ([]TestResult, error) {
 	return p.tests, err
 }
 
+// junitSuites is what a file says besides its tests.
+type junitSuites struct {
+	begun time.Time // when the first suite began; zero if none says
+	other bool      // it is no JUnit file, but XML of another kind
+}
+
 // junitParser reads one file after the other, in the same memory.
 type junitParser struct {
 	xml    xmlScanner
 	limits Limits
 	tests  []TestResult
-	// begun is when the first suite says that it began; zero if none does.
-	begun time.Time
+	junitSuites
 
 	suites []int // length of prefix before each suite we are in
 	prefix []byte
@@ -143,7 +148,7 @@ const (
 // touching what was there.
 func (p *junitParser) parse(r io.Reader, limits Limits) error {
 	limits = limits.withDefaults()
-	p.limits, p.tests, p.begun = limits, nil, time.Time{}
+	p.limits, p.tests, p.junitSuites = limits, nil, junitSuites{}
 	p.suites, p.prefix = p.suites[:0], p.prefix[:0]
 	input := &cappedReader{r: r, left: limits.Bytes}
 	in, err := decoded(input)
@@ -182,6 +187,7 @@ func (p *junitParser) document() {
 		case startToken:
 			name := local(p.xml.name)
 			if !root && string(name) != "testsuites" && string(name) != "testsuite" {
+				p.other = true
 				p.xml.malformed("the root is %s, not testsuites or testsuite", name)
 				return
 			}

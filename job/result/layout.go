@@ -14,6 +14,7 @@ const (
 	StartedFile      = "started.json"
 	FinishedFile     = "finished.json"
 	ProwJobFile      = "prowjob.json"
+	PodInfoFile      = "podinfo.json"
 	LogFile          = "build-log.txt"
 	CloneRecordsFile = "clone-records.json"
 	ArtifactsFolder  = "artifacts"
@@ -34,6 +35,7 @@ type Started struct {
 	Repos       map[string]string `json:"repos,omitempty"` // by ORG/REPO: what PULL_REFS says
 	RepoCommit  string            `json:"repo-commit,omitempty"`
 	RepoVersion string            `json:"repo-version,omitempty"`
+	JobVersion  string            `json:"job-version,omitempty"`
 	Node        string            `json:"node,omitempty"`
 	Metadata    map[string]any    `json:"metadata,omitempty"`
 }
@@ -45,6 +47,9 @@ type Finished struct {
 	Result    string         `json:"result"` // SUCCESS, FAILURE, ABORTED
 	Revision  string         `json:"revision,omitempty"`
 	Metadata  map[string]any `json:"metadata,omitempty"`
+	// What older jobs wrote in place of metadata.
+	RepoVersion string `json:"repo-version,omitempty"`
+	JobVersion  string `json:"job-version,omitempty"`
 }
 
 // CloneRecord is one entry of clone-records.json: how a source was laid out.

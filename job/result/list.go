@@ -1,12 +1,16 @@
 package result
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"gocloud.dev/blob"
 
@@ -51,5 +55,30 @@ func Follow(ctx context.Context, b *blob.Bucket, r Ref) (Ref, error) {
 	if err != nil {
 		return Ref{}, fmt.Errorf("following the alias %s: %w", r.Path, err)
 	}
+	if len(bytes.TrimSpace(target)) == 0 { // only its metadata leads anywhere
+		a, err := b.Attributes(ctx, r.Path)
+		if err != nil {
+			return Ref{}, fmt.Errorf("following the alias %s: %w", r.Path, err)
+		}
+		target = []byte(cmp.Or(a.Metadata["link"], a.Metadata["x-goog-meta-link"]))
+	}
 	return Ref{ID: r.ID, Path: aliasTarget(string(target))}, nil
+}
+
+// StartedAt is when the build at a path began, zero where started.json does not
+// say. The error wraps ErrNoBuild if it has no such file.
+func StartedAt(ctx context.Context, b *blob.Bucket, build string) (time.Time, error) {
+	o := Build{ID: path.Base(build), Path: build}
+	file, err := readJSON(ctx, b, path.Join(build, StartedFile))
+	if err != nil {
+		return time.Time{}, err
+	}
+	fields := o.object(StartedFile, file)
+	if fields == nil {
+		return time.Time{}, fmt.Errorf("reading when %s began: %w", build, ErrNoBuild)
+	}
+	if n := o.seconds(StartedFile, fields["timestamp"]); n > 0 {
+		return time.Unix(n, 0).UTC(), nil
+	}
+	return time.Time{}, nil
 }

@@ -70,7 +70,9 @@ func list(ctx context.Context, b *blob.Bucket, folder, before string, limit int)
 			refs = append(refs, Ref{ID: id, Path: strings.TrimSuffix(o.Key, "/")})
 		}
 	}
-	slices.SortFunc(refs, func(x, y Ref) int { return job.CompareBuildIDs(y.ID, x.ID) })
+	slices.SortStableFunc(refs, func(x, y Ref) int { return job.CompareBuildIDs(y.ID, x.ID) })
+	// A folder and an alias of one id are one build.
+	refs = slices.CompactFunc(refs, func(x, y Ref) bool { return x.ID == y.ID })
 	if limit > 0 && len(refs) > limit {
 		refs = refs[:limit]
 	}
@@ -80,12 +82,9 @@ func list(ctx context.Context, b *blob.Bucket, folder, before string, limit int)
 // follow replaces aliases by what they lead to.
 func follow(ctx context.Context, b *blob.Bucket, refs []Ref) ([]Ref, error) {
 	for i, r := range refs {
-		if strings.HasSuffix(r.Path, ".txt") {
-			target, err := b.ReadAll(ctx, r.Path)
-			if err != nil {
-				return nil, fmt.Errorf("following the alias %s: %w", r.Path, err)
-			}
-			refs[i].Path = aliasTarget(string(target))
+		var err error
+		if refs[i], err = Follow(ctx, b, r); err != nil {
+			return nil, err
 		}
 	}
 	return refs, nil

@@ -114,8 +114,8 @@ func TestWriteAndRead(t *testing.T) {
 			Started:  &result.Started{Timestamp: now.Unix(), Pull: "7", Repos: map[string]string{"harbour/halyard": "main:abc,7:def"}, RepoCommit: "def", RepoVersion: "def"},
 			Finished: &result.Finished{Timestamp: now.Unix() + 60, Result: "FAILURE", Revision: "def", Metadata: map[string]any{"node": "laptop"}},
 			Tests: []result.TestResult{
-				{Name: "knot.TestBowline", Status: result.Pass, Duration: 250 * time.Millisecond, File: "sub/junit_1.xml"},
-				{Name: "knot.TestSheet", Status: result.Fail, Message: "slipped", File: "sub/junit_1.xml"},
+				{Name: "knot.TestBowline", Status: result.Pass, Duration: 250 * time.Millisecond, File: "sub/junit_1.xml", Context: "1"},
+				{Name: "knot.TestSheet", Status: result.Fail, Message: "slipped", File: "sub/junit_1.xml", Context: "1"},
 			},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
