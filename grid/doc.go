@@ -12,5 +12,20 @@
 // The first row, JOB.Overall, is the verdict on the build itself. A test that
 // ran several times in a build has one cell; when it did not always pass it is
 // flaky, "1/2". Rows are kept run-length encoded, since most tests say the same
-// for long.
+// for long, and messages once, since most failures do, too.
+//
+// Columns are in order of the time their builds began, then of their numbers.
+// A build that does not tell when, or tells what cannot be (before the year
+// 2000, or more than a day ahead of now), stands just before the build of the
+// next lower number that does.
+//
+// A grid is brought up to date by appending what is new; Clone gives readers a
+// picture of it at no cost, and Encode keeps it for the next start:
+//
+//	data, err := g.Encode()
+//	g, err = grid.Decode(data)
+//
+// A View is what one screen shows of it, filtered, sorted and cut by a Query:
+//
+//	v := grid.Query{OnlyFailures: true, Sort: grid.ByFailures, Rows: grid.Window{Count: 100}}.View(g)
 package grid

@@ -2,288 +2,346 @@ package grid
 
 import (
 	"slices"
-	"sort"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"seaworthy/job"
 )
 
-// Build is one build of a job, as far as a grid shows it.
-type Build struct {
-	ID      string // decimal, ascending in time
-	Started time.Time
-	// Finished is zero while the build runs.
-	Finished time.Time
-	Passed   bool
-	Result   string // SUCCESS, FAILURE, ABORTED
-	Commit   string
-	// Malformed says what of the results could not be read; empty is fine.
-	Malformed string
-	Tests     []Test
-}
-
-// Test is one run of a test. A name may occur several times in a build.
-type Test struct {
-	Name     string
-	Status   Outcome // Pass, Fail or PassWithSkips
-	Message  string
-	Duration time.Duration
-}
-
 // Column is one build.
 type Column struct {
-	Build    string    `json:"build"`
+	Build string `json:"build"`
+	// Job is whose build it is, where that is not the grid's.
+	Job string `json:"job,omitempty"`
+	// Started is zero where the build does not say, or says what cannot be.
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
 	Commit   string    `json:"commit,omitempty"`
 	Result   string    `json:"result,omitempty"`
-}
-
-// Run is an outcome and how many columns in a row have it.
-type Run struct {
-	Status Outcome `json:"status"`
-	Count  int     `json:"count"`
-}
-
-// Note is what is to be said of a cell besides its outcome.
-type Note struct {
-	// At counts columns from the oldest one, which is 0, so that it stays as it
-	// is while newer columns are added.
-	At      int    `json:"at"`
-	Icon    string `json:"icon,omitempty"`
-	Message string `json:"message,omitempty"`
-}
-
-// Row is one test. Runs go from the newest column to the oldest, Notes from the
-// oldest to the newest; most cells have none. Cells puts the two together.
-type Row struct {
-	Name  string `json:"name"`
-	Runs  []Run  `json:"runs"`
-	Notes []Note `json:"notes,omitempty"`
+	// Extra are the values of Settings.Headers; "missing" where a build that is
+	// over has none.
+	Extra []string `json:"extra,omitempty"`
+	// Mails are where alerts that begin with this build go to.
+	Mails []string `json:"mails,omitempty"`
 }
 
 // Grid is the results of one job. The zero value is not ready for use: see
-// New. It may be copied as JSON and appended to afterwards.
+// New. It may be copied as JSON and appended to afterwards. Reading is safe for
+// many goroutines at a time, as long as none changes it: give them a Clone.
 type Grid struct {
-	Job     string   `json:"job"`
-	Columns []Column `json:"columns"` // newest first
-	Rows    []*Row   `json:"rows"`    // JOB.Overall, then in order of name
+	Job      string   `json:"job"`
+	Settings Settings `json:"settings,omitzero"`
+	Columns  []Column `json:"columns"` // newest first
+	// Rows are JOB.Overall and JOB.Pod, then the tests in natural order of name.
+	Rows []*Row `json:"rows"`
 
-	index map[string]*Row
+	owner *owner
+	index map[string]int32 // rows by name
+	texts map[string]string
+	draft draft
 }
 
-// New returns an empty grid.
-func New(job string) *Grid { return &Grid{Job: job} }
+// owner is who may change a row. It has a size so that each has an address.
+type owner struct{ _ byte }
 
-// StillRunning is how long a build without an end counts as running.
-const StillRunning = 24 * time.Hour
+// draft is the memory that Append sorts a build's tests with, kept for the next
+// one: for each row the first and the last of its runs, for each run the next
+// one of its row. 0 is none.
+type draft struct {
+	first, last, next []int32
+	runs              []*Test
+}
 
-// Append adds a build as a column where its id belongs, or replaces the column
-// it has. A build that started more than StillRunning before now and has no end
-// counts as timed out.
+// New returns an empty grid with the plain Settings.
+func New(job string) *Grid { return NewWith(job, Settings{}) }
+
+// NewWith returns an empty grid.
+func NewWith(job string, s Settings) *Grid { return &Grid{Job: job, Settings: s} }
+
+// Append adds a build as a column where it belongs, or replaces the column it
+// has; see Column order in the package's comment. A build that started more
+// than StillRunning before now and has no end counts as timed out.
+//
+// Adding the newest build costs little more than a step for each row, whatever
+// the number of columns; one in the middle has to move what is noted of the
+// newer ones.
 func (g *Grid) Append(b Build, now time.Time) {
-	at, found := slices.BinarySearchFunc(g.Columns, b.ID, func(c Column, id string) int {
-		return job.CompareBuildIDs(id, c.Build)
-	})
-	column := Column{Build: b.ID, Started: b.Started, Finished: b.Finished, Commit: b.Commit, Result: b.Result}
-	if found {
-		g.Columns[at] = column
-	} else {
-		g.Columns = slices.Insert(g.Columns, at, column)
+	if b.Job == "" {
+		b.Job = g.Job
 	}
-	cells := g.cells(b, now)
-	older := len(g.Columns) - 1
-	known := len(g.Rows)
-	for _, name := range sortedNames(cells) {
-		g.row(name, older, found)
-	}
-	for _, r := range g.Rows {
-		r.set(at, cells[r.Name], found)
-	}
-	if len(g.Rows) > known {
-		g.order()
-	}
-}
-
-// row makes sure that there is a row of the name.
-func (g *Grid) row(name string, columns int, replacing bool) {
-	if g.index == nil {
-		g.index = make(map[string]*Row, len(g.Rows))
-		for _, r := range g.Rows {
-			g.index[r.Name] = r
+	b.Started, b.Finished = plausible(b.Started, now), plausible(b.Finished, now)
+	before := len(g.Rows)
+	verdict := g.sort(&b, now)
+	column := g.column(b, verdict.Status)
+	at, replaced := g.place(column)
+	columns := len(g.Columns) - 1
+	for i, r := range g.Rows {
+		if r = g.own(i); i >= before { // a new row
+			r.Runs = append(make([]Run, 0, 4), Run{NoResult, columns})
+			if columns == 0 {
+				r.Runs = r.Runs[:0]
+			}
+		} else if replaced {
+			r.take(at, columns+1)
 		}
+		r.put(at, columns, g.cell(int32(i), b, verdict, now))
 	}
-	if g.index[name] != nil {
-		return
-	}
-	r := &Row{Name: name}
-	if replacing {
-		columns++
-	}
-	if columns > 0 {
-		r.Runs = []Run{{NoResult, columns}}
-	}
-	g.index[name] = r
-	g.Rows = append(g.Rows, r)
+	g.tidy(before, replaced)
+	g.settle()
 }
 
-// Overall returns the name of the row that is the verdict on the builds.
-func (g *Grid) Overall() string { return g.Job + ".Overall" }
+// plausible returns a time as it is, or zero if it cannot be: before there was
+// any Prow, or a day ahead.
+func plausible(t, now time.Time) time.Time {
+	if t.Year() < 2000 || t.After(now.Add(24*time.Hour)) {
+		return time.Time{}
+	}
+	return t.UTC()
+}
 
-func (g *Grid) order() {
-	overall := g.Overall()
-	sort.Slice(g.Rows, func(i, k int) bool {
-		a, b := g.Rows[i].Name, g.Rows[k].Name
-		if (a == overall) != (b == overall) {
-			return a == overall
+func (g *Grid) column(b Build, verdict Outcome) Column {
+	c := Column{Build: b.ID, Started: b.Started, Finished: b.Finished, Commit: g.text(b.Commit), Result: g.text(b.Result), Mails: b.Mails}
+	if b.Job != g.Job {
+		c.Job = g.text(b.Job)
+	}
+	for i := range g.Settings.Headers {
+		value := ""
+		if i < len(b.Headers) {
+			value = b.Headers[i]
 		}
-		return a < b
-	})
-}
-
-// Trim drops columns older than a time, keeping at least keep, and rows that
-// then have no result left.
-func (g *Grid) Trim(before time.Time, keep int) {
-	n := len(g.Columns)
-	for n > keep && n > 0 && g.Columns[n-1].Started.Before(before) {
-		n--
-	}
-	if n == len(g.Columns) {
-		return
-	}
-	g.Columns = slices.Clip(g.Columns[:n])
-	g.Rows = slices.DeleteFunc(g.Rows, func(r *Row) bool { return !r.trim(n) })
-	g.index = nil
-}
-
-// Row returns the row of a test, nil if there is none.
-func (g *Grid) Row(name string) *Row {
-	for _, r := range g.Rows {
-		if r.Name == name {
-			return r
+		if value == "" && verdict != Running {
+			value = "missing"
 		}
-	}
-	return nil
-}
-
-// columns is how many cells the row has.
-func (r *Row) columns() int {
-	n := 0
-	for _, run := range r.Runs {
-		n += run.Count
-	}
-	return n
-}
-
-// Cells returns the row's cells, newest first, one for each column.
-func (r *Row) Cells() []Cell {
-	cells := make([]Cell, 0, r.columns())
-	for _, run := range r.Runs {
-		for range run.Count {
-			cells = append(cells, Cell{Status: run.Status})
-		}
-	}
-	for _, n := range r.Notes {
-		c := &cells[len(cells)-1-n.At]
-		c.Icon, c.Message = n.Icon, n.Message
-	}
-	return cells
-}
-
-// outcomes are the statuses of Cells.
-func (r *Row) outcomes() []Outcome {
-	all := make([]Outcome, 0, r.columns())
-	for _, run := range r.Runs {
-		for range run.Count {
-			all = append(all, run.Status)
-		}
-	}
-	return all
-}
-
-// note returns what is noted of the cell in a column, counted from the newest.
-func (r *Row) note(at int) Note {
-	at = r.columns() - 1 - at
-	i, ok := slices.BinarySearchFunc(r.Notes, at, func(n Note, at int) int { return n.At - at })
-	if !ok {
-		return Note{At: at}
-	}
-	return r.Notes[i]
-}
-
-// Stale reports whether the row has no result in the newest columns.
-func (r *Row) Stale(recent int) bool {
-	return len(r.Runs) == 0 || r.Runs[0].Status == NoResult && r.Runs[0].Count >= recent
-}
-
-// set puts a cell into a column: instead of the one that is there, or between
-// those that are.
-func (r *Row) set(at int, c Cell, replace bool) {
-	if at == 0 {
-		if replace {
-			r.dropNewest()
-		}
-		r.prepend(c)
-		return
-	}
-	cells := r.Cells()
-	if replace {
-		cells[at] = c
-	} else {
-		cells = slices.Insert(cells, at, c)
-	}
-	r.encode(cells)
-}
-
-func (r *Row) prepend(c Cell) {
-	if c.Icon != "" || c.Message != "" {
-		r.Notes = append(r.Notes, Note{At: r.columns(), Icon: c.Icon, Message: c.Message})
-	}
-	if len(r.Runs) > 0 && r.Runs[0].Status == c.Status {
-		r.Runs[0].Count++
-	} else {
-		r.Runs = slices.Insert(r.Runs, 0, Run{c.Status, 1})
-	}
-}
-
-func (r *Row) dropNewest() {
-	last := r.columns() - 1
-	if n := len(r.Notes); n > 0 && r.Notes[n-1].At == last {
-		r.Notes = r.Notes[:n-1]
-	}
-	if r.Runs[0].Count--; r.Runs[0].Count == 0 {
-		r.Runs = slices.Delete(r.Runs, 0, 1)
-	}
-}
-
-func (r *Row) encode(cells []Cell) {
-	r.Runs, r.Notes = nil, nil
-	for _, c := range slices.Backward(cells) {
-		r.prepend(c)
-	}
-}
-
-// trim keeps n columns and reports whether a result is left.
-func (r *Row) trim(n int) bool {
-	r.encode(r.Cells()[:n])
-	return slices.ContainsFunc(r.Runs, func(run Run) bool { return run.Status != NoResult })
-}
-
-func sortedNames(m map[string]Cell) []string {
-	names := make([]string, 0, len(m))
-	for n := range m {
-		names = append(names, n)
-	}
-	slices.SortFunc(names, strings.Compare)
-	return names
-}
-
-// Clone returns a copy that later calls of Append and Trim leave as it is.
-func (g *Grid) Clone() *Grid {
-	c := &Grid{Job: g.Job, Columns: slices.Clone(g.Columns)}
-	for _, r := range g.Rows {
-		c.Rows = append(c.Rows, &Row{Name: r.Name, Runs: slices.Clone(r.Runs), Notes: slices.Clone(r.Notes)})
+		c.Extra = append(c.Extra, g.text(shorten(value, maxShown)))
 	}
 	return c
+}
+
+// place puts a column where it belongs, and returns where that is, and whether
+// it had been there before.
+func (g *Grid) place(c Column) (int, bool) {
+	for i := range g.Columns {
+		if g.Columns[i].Build == c.Build && g.Columns[i].Job == c.Job {
+			g.Columns[i] = c
+			return i, true
+		}
+	}
+	at, _ := slices.BinarySearchFunc(g.Columns, c, newerFirst)
+	g.Columns = slices.Insert(slices.Clip(g.Columns), at, c)
+	return at, false
+}
+
+// since is the time a column is sorted by, zero if it tells none.
+func (c *Column) since() time.Time {
+	if c.Started.IsZero() {
+		return c.Finished
+	}
+	return c.Started
+}
+
+func newerFirst(a, b Column) int {
+	if c := b.since().Compare(a.since()); c != 0 {
+		return c
+	}
+	if c := job.CompareBuildIDs(b.Build, a.Build); c != 0 {
+		return c
+	}
+	return strings.Compare(b.Job, a.Job)
+}
+
+// settle puts the columns in order where that takes more than to put the new
+// one into its place: a build that says no time stands before the nearest
+// build of a lower number, and so may move when that one comes.
+func (g *Grid) settle() {
+	unknown := 0
+	ordered := true
+	for i := range g.Columns {
+		if g.Columns[i].since().IsZero() {
+			unknown++
+		}
+		ordered = ordered && (i == 0 || newerFirst(g.Columns[i-1], g.Columns[i]) < 0)
+	}
+	if ordered && unknown == 0 {
+		return
+	}
+	order := arrangement(g.Columns)
+	if slices.IsSorted(order) {
+		return
+	}
+	old := g.Columns
+	g.Columns = make([]Column, len(old))
+	for i, k := range order {
+		g.Columns[i] = old[k]
+	}
+	for i := range g.Rows {
+		g.own(i).arrange(order)
+	}
+}
+
+// arrangement returns the places of columns, newest first.
+func arrangement(columns []Column) []int {
+	var known, unknown []int
+	for i := range columns {
+		if columns[i].since().IsZero() {
+			unknown = append(unknown, i)
+		} else {
+			known = append(known, i)
+		}
+	}
+	slices.SortFunc(known, func(a, b int) int { return newerFirst(columns[a], columns[b]) })
+	slices.SortFunc(unknown, func(a, b int) int { return newerFirst(columns[b], columns[a]) })
+	for _, u := range unknown { // the lowest number first
+		at, nearest := len(known), -1
+		for i, k := range known {
+			if columns[k].since().IsZero() {
+				continue
+			}
+			lower := job.CompareBuildIDs(columns[k].Build, columns[u].Build) < 0
+			if lower && (nearest < 0 || job.CompareBuildIDs(columns[k].Build, columns[nearest].Build) > 0) {
+				at, nearest = i, k
+			}
+		}
+		for at > 0 && columns[known[at-1]].since().IsZero() {
+			at-- // above those of lower numbers that stand there already
+		}
+		known = slices.Insert(known, at, u)
+	}
+	return known
+}
+
+// sort finds the row of each test, adds those that are missing, and chains the
+// runs of each. It returns the verdict on the build.
+func (g *Grid) sort(b *Build, now time.Time) filled {
+	g.prepare()
+	d := &g.draft
+	d.first = append(d.first[:0], make([]int32, len(g.Rows))...)
+	d.last = append(d.last[:0], make([]int32, len(g.Rows))...)
+	d.next = append(d.next[:0], make([]int32, len(b.Tests)+1)...)
+	format := g.Settings.effective()
+	failed := false
+	counts := map[string]int{}
+	for i := range b.Tests {
+		t := &b.Tests[i]
+		if t.Status == NoResult || g.Settings.IgnoreSkips && t.Status == PassWithSkips {
+			continue
+		}
+		failed = failed || t.Status.Failing()
+		name := t.Name
+		if format.Format != "" {
+			name = format.render(b.Job, *b, *t)
+		}
+		row := g.find(name)
+		if g.Settings.Duplicates == Suffix && d.first[row] != 0 {
+			var ok bool
+			if row, ok = g.suffixed(name, counts); !ok {
+				continue
+			}
+		}
+		if d.first[row] == 0 {
+			d.first[row] = int32(i + 1)
+		} else {
+			d.next[d.last[row]] = int32(i + 1)
+		}
+		d.last[row] = int32(i + 1)
+	}
+	verdict := overall(*b, failed, now)
+	g.find(b.Job + ".Overall")
+	if g.Settings.SeveralJobs {
+		g.find("Overall")
+	}
+	if _, ok := pod(*b, verdict.Status, now); ok && g.Settings.Pod {
+		g.find(b.Job + ".Pod")
+	}
+	return verdict
+}
+
+// find returns the row of a name, a new one if there is none.
+func (g *Grid) find(name string) int32 {
+	if i, ok := g.index[name]; ok {
+		return i
+	}
+	if len(name) > maxName || !utf8.ValidString(name) {
+		return g.find(shorten(strings.ToValidUTF8(name, "\uFFFD"), maxName))
+	}
+	i := int32(len(g.Rows))
+	r := &Row{Name: strings.Clone(name), owner: g.owner}
+	g.Rows = append(g.Rows, r)
+	g.index[r.Name] = i
+	g.draft.first, g.draft.last = append(g.draft.first, 0), append(g.draft.last, 0)
+	return i
+}
+
+// maxName is how long the name of a row may be, in bytes.
+const maxName = 4096
+
+// overflow ends the name of the row for runs of a name beyond mostSuffixes.
+const overflow = " [overflow]"
+
+// suffixed returns the row of a further run of a name; false if there are too
+// many even for the overflow.
+func (g *Grid) suffixed(name string, counts map[string]int) (int32, bool) {
+	counts[name]++
+	switch n := counts[name]; {
+	case n < mostSuffixes:
+		return g.find(name + " [" + itoa(n) + "]"), true
+	case n == mostSuffixes:
+		return g.find(name + overflow), true
+	}
+	return 0, false
+}
+
+// cell makes what a row gets from a build.
+func (g *Grid) cell(row int32, b Build, verdict filled, now time.Time) filled {
+	var c filled
+	switch name := g.Rows[row].Name; {
+	case name == "Overall" && g.Settings.SeveralJobs, strings.HasSuffix(name, ".Overall") && name == b.Job+".Overall":
+		c = verdict
+	case g.Settings.Pod && strings.HasSuffix(name, ".Pod") && name == b.Job+".Pod":
+		c.Cell, _ = pod(b, verdict.Status, now)
+	default:
+		first := g.draft.first[row]
+		if first == 0 {
+			return filled{}
+		}
+		if g.Settings.Duplicates == Suffix && strings.HasSuffix(name, overflow) {
+			c.Cell = Cell{Fail, "...", "Too many duplicately named rows"}
+			break
+		}
+		if g.draft.next[first] == 0 {
+			c = g.Settings.one(&b.Tests[first-1])
+			break
+		}
+		g.draft.runs = g.draft.runs[:0]
+		for i := first; i != 0; i = g.draft.next[i] {
+			g.draft.runs = append(g.draft.runs, &b.Tests[i-1])
+		}
+		c = g.Settings.merge(g.draft.runs)
+		clear(g.draft.runs)
+	}
+	if c.Message != "" {
+		c.Message = g.text(clean(c.Message))
+	}
+	c.Icon, c.property = g.text(c.Icon), g.text(shorten(c.property, maxKept))
+	for i := range c.metrics {
+		c.metrics[i].name = g.text(c.metrics[i].name)
+	}
+	return c
+}
+
+// text returns the one copy the grid has of a text, so that equal messages are
+// kept once, and none keeps the file it was read from.
+func (g *Grid) text(s string) string {
+	if s == "" {
+		return ""
+	}
+	if have, ok := g.texts[s]; ok {
+		return have
+	}
+	s = strings.Clone(s)
+	if g.texts == nil {
+		g.texts = map[string]string{}
+	}
+	g.texts[s] = s
+	return s
 }

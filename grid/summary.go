@@ -8,7 +8,9 @@ import (
 	"time"
 )
 
-// Options are how a tab looks at a grid. Zero fields mean the defaults.
+// Options are how a tab looks at a grid. Zero fields mean the defaults. Whoever
+// makes them of a configuration takes what the tab says, else what its test
+// group says; TestGrid's own default of a tab wins over every group.
 type Options struct {
 	// Include and Exclude keep rows whose names match all of the former and
 	// none of the latter.
@@ -22,6 +24,11 @@ type Options struct {
 	MinRuns          int           // columns needed for a verdict; 0 any
 	// Ignored outcomes take a column out of the verdict.
 	Ignored []Outcome
+	// Health is the interval over which Summary.Health is made; 0 never.
+	Health time.Duration
+	// Updated is when the grid last changed; zero if that is not known. It is
+	// for StaleAfter.
+	Updated time.Time
 }
 
 func (o Options) withDefaults() Options {
@@ -35,6 +42,27 @@ func (o Options) withDefaults() Options {
 		o.Passes = 1
 	}
 	return o
+}
+
+func (o Options) shows(name string) bool {
+	for _, re := range o.Include {
+		if !re.MatchString(name) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(o.Exclude, func(re *regexp.Regexp) bool { return re.MatchString(name) })
+}
+
+// rows are those that count: stale and excluded ones are out, and those that
+// TestGrid hides.
+func (g *Grid) rows(o Options) []*Row {
+	rows := make([]*Row, 0, len(g.Rows))
+	for _, r := range g.Rows {
+		if !r.Stale(o.Recent) && !strings.Contains(r.Name, "@TESTGRID@") && o.shows(r.Name) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
 }
 
 // Status is what the recent columns say together.
@@ -52,13 +80,10 @@ const (
 	Unknown    Status = "UNKNOWN" // no completed column
 )
 
-// worst orders statuses from worst to best.
-var worst = []Status{Broken, Stale, Failing, Flaky, Pending, Acceptable, Passing, Unknown}
-
 // Worst returns the status of a dashboard from those of its tabs; Unknown
 // if there are none.
 func Worst(tabs ...Status) Status {
-	for _, s := range worst {
+	for _, s := range []Status{Broken, Stale, Failing, Flaky, Pending, Acceptable, Passing} {
 		if slices.Contains(tabs, s) {
 			return s
 		}
@@ -74,10 +99,18 @@ type Summary struct {
 	// Alert says why the tab is stale, empty if it is not.
 	Alert  string  `json:"alert,omitempty"`
 	Alerts []Alert `json:"alerts,omitempty"`
-	// LatestGreen is the commit (the build, if it has none) of the newest
-	// column that passed as a whole, or "no recent greens".
+	// LatestGreen is the newest column that passed as a whole: its first header
+	// (in Kubernetes the commit), else its commit, else its build; or "no recent
+	// greens".
 	LatestGreen string `json:"latest_green"`
 	Stats       Stats  `json:"stats"`
+	// Standing is the status but for the age of the results; see Aged.
+	Standing Status `json:"standing"`
+	// LastRun is when the newest build began, zero if none says.
+	LastRun time.Time `json:"last_run,omitzero"`
+	// Rows is how many rows count.
+	Rows   int     `json:"rows"`
+	Health *Health `json:"healthiness,omitempty"`
 }
 
 // Stats count the recent columns and their cells.
@@ -89,30 +122,21 @@ type Stats struct {
 	FilledCells      int `json:"filled_cells"`
 }
 
-// Alert is a test that fails again and again.
-type Alert struct {
-	Test       string `json:"test"`
-	Fails      int    `json:"fails"`              // failures since the last pass
-	FirstFail  Column `json:"first_fail"`         // oldest of them
-	LatestFail Column `json:"latest_fail"`        // newest of them
-	LastPass   Column `json:"last_pass,omitzero"` // newest pass before them
-	Message    string `json:"message"`            // of the newest failure
-}
-
-// table is the cells that count: stale and excluded rows are out.
-type table struct {
-	rows    []*Row
-	cells   [][]Outcome // of each row
-	columns []Column
-}
-
-// Summarize gives the verdict on a grid.
+// Summarize gives the verdict on a grid. Its time grows with the number of
+// changes in the rows, not with that of cells.
 func Summarize(g *Grid, o Options, now time.Time) Summary {
 	o = o.withDefaults()
-	t := newTable(g, o)
-	s := Summary{Alert: stale(g, o, now), LatestGreen: t.latestGreen()}
-	for i, r := range t.rows {
-		if a, ok := alert(r, t.cells[i], t.columns, o); ok {
+	rows := g.rows(o)
+	t := count(rows, len(g.Columns), o)
+	s := Summary{LatestGreen: t.latestGreen(g.Columns), Rows: len(rows)}
+	for _, c := range g.Columns {
+		if !c.Started.IsZero() {
+			s.LastRun = c.Started
+			break
+		}
+	}
+	for _, r := range rows {
+		if a, ok := g.alert(r, o); ok {
 			s.Alerts = append(s.Alerts, a)
 		}
 	}
@@ -120,39 +144,30 @@ func Summarize(g *Grid, o Options, now time.Time) Summary {
 	s.Stats, broken = t.stats(o)
 	switch {
 	case broken:
-		s.Status = Broken
-	case s.Alert != "":
-		s.Status = Stale
+		s.Standing = Broken
 	case len(s.Alerts) > 0:
-		s.Status = Failing
+		s.Standing = Failing
 	case s.Stats.CompletedColumns-s.Stats.IgnoredColumns < o.MinRuns:
-		s.Status = Pending
+		s.Standing = Pending
 	default:
-		s.Status = t.verdict(o, s.Stats)
+		s.Standing = t.verdict(o, s.Stats)
 	}
-	s.Text = text(s.Status, s.Stats, o)
+	if o.Health > 0 {
+		h := Healthiness(g, o, now)
+		s.Health = &h
+	}
+	return s.Aged(o, now)
+}
+
+// Aged returns the summary as it is at another time, of a grid that has not
+// changed: the results may have become stale. It needs no grid.
+func (s Summary) Aged(o Options, now time.Time) Summary {
+	s.Status, s.Alert = s.Standing, s.stale(o, now)
+	if s.Alert != "" && s.Status != Broken {
+		s.Status = Stale
+	}
+	s.Text = s.text(o)
 	return s
-}
-
-func newTable(g *Grid, o Options) table {
-	t := table{columns: g.Columns}
-	for _, r := range g.Rows {
-		if r.Stale(o.Recent) || strings.Contains(r.Name, "@TESTGRID@") || !o.shows(r.Name) {
-			continue
-		}
-		t.rows = append(t.rows, r)
-		t.cells = append(t.cells, r.outcomes())
-	}
-	return t
-}
-
-func (o Options) shows(name string) bool {
-	for _, re := range o.Include {
-		if !re.MatchString(name) {
-			return false
-		}
-	}
-	return !slices.ContainsFunc(o.Exclude, func(re *regexp.Regexp) bool { return re.MatchString(name) })
 }
 
 const (
@@ -160,97 +175,136 @@ const (
 	noGreens = "no recent greens"
 )
 
-func stale(g *Grid, o Options, now time.Time) string {
+func (s Summary) stale(o Options, now time.Time) string {
 	if o.StaleAfter == 0 {
 		return ""
 	}
-	if len(g.Columns) == 0 || g.Columns[0].Started.IsZero() {
+	if s.LastRun.IsZero() || s.Rows == 0 {
 		return noRuns
 	}
-	ran := g.Columns[0].Started.UTC()
-	if age := now.Sub(ran); age > o.StaleAfter {
-		return fmt.Sprintf("latest column from %s (%s old)", ran.Format("2006-01-02 15:04:05 MST"), age.Truncate(15*time.Minute))
+	told := func(format string, t time.Time) string {
+		return fmt.Sprintf(format, t.UTC().Format("2006-01-02 15:04:05 MST"), now.Sub(t).Truncate(15*time.Minute))
+	}
+	switch {
+	case !o.Updated.IsZero() && now.Sub(o.Updated) > o.StaleAfter:
+		return told("data has not changed since %s (%s old)", o.Updated)
+	case now.Sub(s.LastRun) > o.StaleAfter:
+		return told("latest column from %s (%s old)", s.LastRun)
 	}
 	return ""
 }
 
-// alert walks a row from the newest cell: enough failures in a row, not yet
-// followed by enough passes, are an alert.
-func alert(r *Row, cells []Outcome, columns []Column, o Options) (Alert, bool) {
-	a := Alert{Test: r.Name}
-	streak, passes, latest := 0, 0, 0
-walk:
-	for i, c := range cells {
-		switch {
-		case c == Running || c == NoResult:
-		case c.Passing():
-			passes++
-			if streak >= o.Failures {
-				if a.LastPass.Build == "" {
-					a.LastPass = columns[i]
-				}
-				if passes >= o.Passes {
-					break walk
-				}
-			} else if passes >= o.Passes {
-				return Alert{}, false
-			} else {
-				streak = 0
-			}
-		case c.Failing():
-			passes = 0
-			streak++
-			if streak == 1 {
-				latest = i
-			}
-			a.FirstFail, a.LastPass = columns[i], Column{}
-			a.Fails = streak
-		default: // flaky
-			passes = 0
-			if streak >= o.Failures {
-				break walk
-			}
-			streak = 0
-		}
+func percent(n, of int) float64 { return 100 * float64(n) / float64(of) }
+
+func (s Summary) text(o Options) string {
+	n := s.Stats
+	if n.FilledCells == 0 {
+		return noRuns
 	}
-	if streak < o.Failures {
-		return Alert{}, false
+	out := fmt.Sprintf("Tab stats: %d of %d (%.1f%%) recent columns passed (%d of %d or %.1f%% cells)",
+		n.PassingColumns, n.CompletedColumns, percent(n.PassingColumns, n.CompletedColumns),
+		n.PassingCells, n.FilledCells, percent(n.PassingCells, n.FilledCells))
+	if n.IgnoredColumns > 0 {
+		out += fmt.Sprintf(". %d columns ignored", n.IgnoredColumns)
 	}
-	a.LatestFail, a.Message = columns[latest], r.note(latest).Message
-	return a, true
+	switch s.Status {
+	case Pending:
+		out += "\nStatus info: Not enough runs"
+	case Acceptable:
+		valid := n.CompletedColumns - n.IgnoredColumns
+		out += fmt.Sprintf("\nStatus info: Recent flakiness (%.1f%%) over valid columns is within configured acceptable level of %.1f%%.",
+			percent(valid-n.PassingColumns, valid), o.Flakiness)
+	}
+	return out
 }
 
-func (t table) stats(o Options) (s Stats, broken bool) {
-	for i := range min(o.Recent, len(t.columns)) {
-		var passes, failures, other, ignored int
-		for _, row := range t.cells {
-			status := row[i]
-			if slices.Contains(o.Ignored, status) {
-				ignored++
+// tally counts the cells of each column, by what they mean for a summary.
+type tally struct {
+	passes, failures, others, running, ignored []int32
+	// green and flaky leave ignored cells out.
+	green, flaky []int32
+}
+
+// count goes through the runs of the rows: it notes where each begins and ends,
+// and sums up at the end.
+func count(rows []*Row, columns int, o Options) tally {
+	t := tally{}
+	fields := []*[]int32{&t.passes, &t.failures, &t.others, &t.running, &t.ignored, &t.green, &t.flaky}
+	all := make([]int32, len(fields)*(columns+1))
+	for i, f := range fields {
+		*f = all[i*(columns+1) : (i+1)*(columns+1)]
+	}
+	for _, r := range rows {
+		at := 0
+		for _, run := range r.Runs {
+			end := at + run.Count
+			for _, f := range t.counters(run.Status, o) {
+				f[at]++
+				f[end]--
 			}
-			switch {
-			case status == NoResult || status == Running:
-			case status.Passing():
-				passes++
-			case status.Failing():
-				failures++
-			default:
-				other++
-			}
+			at = end
 		}
-		filled := passes + failures + other
-		s.PassingCells += passes
-		s.FilledCells += filled
+	}
+	for _, f := range fields {
+		for i := 1; i < columns; i++ {
+			(*f)[i] += (*f)[i-1]
+		}
+		*f = (*f)[:columns]
+	}
+	return t
+}
+
+// counters are those that a status counts in. Running cells count as nothing,
+// unless they are ignored.
+func (t *tally) counters(s Outcome, o Options) [][]int32 {
+	var out [3][]int32
+	n := 0
+	ignored := slices.Contains(o.Ignored, s)
+	add := func(f []int32) {
+		out[n] = f
+		n++
+	}
+	switch {
+	case s == NoResult:
+		return nil
+	case s == Running:
+		add(t.running)
+	case s.Passing():
+		add(t.passes)
+		if !ignored {
+			add(t.green)
+		}
+	default:
+		if s.Failing() {
+			add(t.failures)
+		} else {
+			add(t.others)
+		}
+		if !ignored {
+			add(t.flaky)
+		}
+	}
+	if ignored {
+		add(t.ignored)
+	}
+	return out[:n]
+}
+
+func (t *tally) stats(o Options) (s Stats, broken bool) {
+	for i := range min(o.Recent, len(t.passes)) {
+		filled := t.passes[i] + t.failures[i] + t.others[i]
+		s.PassingCells += int(t.passes[i])
+		s.FilledCells += int(filled)
 		if filled > 0 {
 			s.CompletedColumns++
 		}
 		switch {
-		case ignored > 0:
+		case t.ignored[i] > 0:
 			s.IgnoredColumns++
-		case failures == 0 && passes > 0:
+		case t.failures[i] == 0 && t.passes[i] > 0:
 			s.PassingColumns++
 		}
-		if o.Broken > 0 && filled > 0 && float64(failures)/float64(filled) > o.Broken {
+		if o.Broken > 0 && filled > 0 && float64(t.failures[i])/float64(filled) > o.Broken {
 			broken = true
 		}
 	}
@@ -258,33 +312,19 @@ func (t table) stats(o Options) (s Stats, broken bool) {
 }
 
 // verdict looks for what is not green in the recent columns that are complete.
-func (t table) verdict(o Options, s Stats) Status {
+func (t *tally) verdict(o Options, s Stats) Status {
 	passing := false
 	recent := o.Recent
-	for i := 0; i < len(t.columns) && recent > 0; i++ {
-		var running, ignored, green, flaky bool
-		for _, row := range t.cells {
-			switch status := row[i]; {
-			case status == Running:
-				running = true
-			case slices.Contains(o.Ignored, status):
-				ignored = true
-			case status == NoResult:
-			case status.Passing():
-				green = true
-			default:
-				flaky = true
-			}
-		}
+	for i := 0; i < len(t.passes) && recent > 0; i++ {
 		switch {
-		case running: // does not count until it is complete
-		case ignored:
+		case t.running[i] > 0: // does not count until it is complete
+		case t.ignored[i] > 0:
 			recent--
-		case flaky && s.acceptable(o):
+		case t.flaky[i] > 0 && s.acceptable(o):
 			return Acceptable
-		case flaky:
+		case t.flaky[i] > 0:
 			return Flaky
-		case green:
+		case t.green[i] > 0:
 			passing = true
 			recent--
 		}
@@ -300,46 +340,15 @@ func (s Stats) acceptable(o Options) bool {
 	return o.Flakiness > 0 && valid > 0 && percent(s.PassingColumns, valid) >= 100-o.Flakiness
 }
 
-func percent(n, of int) float64 { return 100 * float64(n) / float64(of) }
-
-func text(status Status, s Stats, o Options) string {
-	if s.FilledCells == 0 {
-		return noRuns
-	}
-	out := fmt.Sprintf("Tab stats: %d of %d (%.1f%%) recent columns passed (%d of %d or %.1f%% cells)",
-		s.PassingColumns, s.CompletedColumns, percent(s.PassingColumns, s.CompletedColumns),
-		s.PassingCells, s.FilledCells, percent(s.PassingCells, s.FilledCells))
-	if s.IgnoredColumns > 0 {
-		out += fmt.Sprintf(". %d columns ignored", s.IgnoredColumns)
-	}
-	switch status {
-	case Pending:
-		out += "\nStatus info: Not enough runs"
-	case Acceptable:
-		valid := s.CompletedColumns - s.IgnoredColumns
-		out += fmt.Sprintf("\nStatus info: Recent flakiness (%.1f%%) over valid columns is within configured acceptable level of %.1f%%.",
-			percent(valid-s.PassingColumns, valid), o.Flakiness)
-	}
-	return out
-}
-
-func (t table) latestGreen() string {
-	for i, c := range t.columns {
-		green, red := false, false
-		for _, row := range t.cells {
-			switch status := row[i]; {
-			case status.Passing():
-				green = true
-			case status != NoResult:
-				red = true
-			}
+func (t *tally) latestGreen(columns []Column) string {
+	for i, c := range columns {
+		if t.passes[i] == 0 || t.failures[i]+t.others[i]+t.running[i] > 0 {
+			continue
 		}
-		if green && !red {
-			if c.Commit != "" {
-				return c.Commit
-			}
-			return c.Build
+		if len(c.Extra) > 0 {
+			return c.Extra[0]
 		}
+		return orElse(c.Commit, c.Build)
 	}
 	return noGreens
 }
