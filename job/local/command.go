@@ -53,7 +53,7 @@ func (x *Executor) environment(own []job.EnvVar, work folder) *environ {
 	}
 	// These are known before the job's own variables, which may refer to them
 	// but not replace them.
-	fixed := []job.EnvVar{{Name: "HOME", Value: work.home()}, {Name: "TMPDIR", Value: work.tmp()}, {Name: "ARTIFACTS", Value: work.artifacts()}}
+	fixed := []job.EnvVar{{Name: "HOME", Value: work.home()}, {Name: "TMPDIR", Value: work.temp}, {Name: "ARTIFACTS", Value: work.artifacts()}}
 	for _, v := range fixed {
 		e.set(v.Name, v.Value)
 	}

@@ -5,7 +5,7 @@
 //
 //	DIR/ID/src        the sources, each in its ORG/REPO or path_alias
 //	DIR/ID/home       HOME
-//	DIR/ID/tmp        TMPDIR
+//	DIR/ID/tmp        a link to TMPDIR, which is below the system's
 //	DIR/ID/artifacts  ARTIFACTS
 //
 // The sources are laid out as Prow's clonerefs does: the base at its commit,

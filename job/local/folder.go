@@ -2,6 +2,8 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +21,7 @@ var errWorkFolder = errors.New("the work folder cannot be used")
 // folder is the work folder of one execution.
 type folder struct {
 	root string
+	temp string // what root's tmp leads to
 }
 
 func (f folder) src() string       { return filepath.Join(f.root, "src") }
@@ -38,27 +41,64 @@ func makeFolder(dir, id string) (folder, error) {
 	if err := f.remove(); err != nil {
 		return folder{}, err
 	}
-	for _, d := range []string{f.src(), f.home(), f.tmp(), f.artifacts()} {
+	for _, d := range []string{f.src(), f.home(), f.artifacts()} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return folder{}, fmt.Errorf("%w: %w", errWorkFolder, err)
 		}
 	}
+	if err := f.makeTemp(); err != nil {
+		return folder{}, fmt.Errorf("%w: %w", errWorkFolder, err)
+	}
 	return f, nil
 }
 
-// remove removes the folder, read-only folders (Go's module cache) included.
-func (f folder) remove() error {
-	if os.RemoveAll(f.root) == nil {
+var tempName = regexp.MustCompile(`^seaworthy-job-[0-9a-f]{16}$`)
+
+// makeTemp makes TMPDIR below the system's own folder for such files: a path
+// below the work folder is soon too long for the name of a socket (108 bytes), and
+// closed to programs that a job running as root starts as somebody else. The link
+// in the work folder comes first, so that a killed server's is found again.
+func (f *folder) makeTemp() error {
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return fmt.Errorf("naming the folder for temporary files: %w", err)
+	}
+	f.temp = filepath.Join(os.TempDir(), "seaworthy-job-"+hex.EncodeToString(random[:]))
+	if err := os.Symlink(f.temp, f.tmp()); err != nil {
+		return err
+	}
+	if err := os.Mkdir(f.temp, 0o700); err != nil {
+		return err
+	}
+	if os.Geteuid() != 0 {
 		return nil
 	}
-	err := filepath.WalkDir(f.root, func(p string, d fs.DirEntry, err error) error {
+	return os.Chmod(f.temp, 0o711) // others may pass through, and not look around
+}
+
+// remove removes the folder and what its tmp leads to, read-only folders (Go's
+// module cache) included.
+func (f folder) remove() error {
+	if temp, err := os.Readlink(f.tmp()); err == nil && filepath.Dir(temp) == filepath.Clean(os.TempDir()) && tempName.MatchString(filepath.Base(temp)) {
+		if err := removeAll(temp); err != nil {
+			return err
+		}
+	}
+	return removeAll(f.root)
+}
+
+func removeAll(dir string) error {
+	if os.RemoveAll(dir) == nil {
+		return nil
+	}
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			return os.Chmod(p, 0o700)
 		}
 		return nil
 	})
-	if err = errors.Join(err, os.RemoveAll(f.root)); err != nil {
-		return fmt.Errorf("%w: removing %s: %w", errWorkFolder, f.root, err)
+	if err = errors.Join(err, os.RemoveAll(dir)); err != nil {
+		return fmt.Errorf("%w: removing %s: %w", errWorkFolder, dir, err)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -148,11 +149,11 @@ func TestEnvironmentLayers(t *testing.T) {
 		o.Env = []job.EnvVar{{Name: "GOCACHE", Value: "/cache"}, {Name: "MINE", Value: "server"}}
 		o.LookupEnv = func(n string) (string, bool) { return "from-server", n != "ABSENT" }
 	})
-	work := folder{root: "/w"}
+	work := folder{root: "/w", temp: "/t"}
 	got := x.environment([]job.EnvVar{{Name: "MINE", Value: "job"}, {Name: "HOME", Value: "/root"}, {Name: "OUT", Value: "$(ARTIFACTS)/out"}}, work).list()
 	slices.Sort(got)
 	want := []string{"ARTIFACTS=/w/artifacts", "GOCACHE=/cache", "GOPROXY=from-server", "HOME=/w/home", "LANG=C.UTF-8", "MINE=job",
-		"OUT=/w/artifacts/out", "PATH=" + DefaultPath, "TMPDIR=/w/tmp"}
+		"OUT=/w/artifacts/out", "PATH=" + DefaultPath, "TMPDIR=/t"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("environment (-want +got):\n%s", diff)
 	}
@@ -269,5 +270,45 @@ func TestUnusableWorkFolder(t *testing.T) {
 	bad.Execution.ID = "../escape"
 	if r, err := newExecutor(t).Run(context.Background(), bad, nil); err == nil {
 		t.Errorf("id %q ended as %+v, want an error", bad.Execution.ID, r)
+	}
+}
+
+// TMPDIR is short enough for a socket wherever the state is, and gone afterwards,
+// also when a killed server left it.
+func TestTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	x := newExecutor(t)
+	r, log := runIt(t, x, request(`pwd; echo dir=$$TMPDIR; touch $$TMPDIR/a; mkdir $$TMPDIR/closed; touch $$TMPDIR/closed/b; chmod 500 $$TMPDIR/closed`, job.Refs{}))
+	_, rest, found := strings.Cut(log, "dir=/")
+	dir, _, _ := strings.Cut("/"+rest, "\n")
+	if r.State != job.Success || !found || filepath.Dir(dir) != filepath.Clean(os.TempDir()) {
+		t.Fatalf("ended as %+v\n%s", r, log)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is left: %v", dir, err)
+	}
+
+	state := t.TempDir()
+	killed, err := makeFolder(state, "e1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(killed.temp, "a"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again, err := makeFolder(state, "e1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(killed.temp); !errors.Is(err, fs.ErrNotExist) || again.temp == killed.temp {
+		t.Errorf("%s of the killed server is left: %v", killed.temp, err)
+	}
+	// A link that leads elsewhere is not followed.
+	elsewhere := t.TempDir()
+	if err := errors.Join(os.Remove(again.tmp()), os.Symlink(elsewhere, again.tmp()), again.remove(), os.RemoveAll(again.temp)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(elsewhere); err != nil {
+		t.Errorf("what a job's link led to is gone: %v", err)
 	}
 }

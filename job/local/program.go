@@ -64,4 +64,4 @@ func (p Program) Run(ctx context.Context, w io.Writer) (exec.Result, error) {
 
 // Remove removes a folder that programs worked in, folders they made
 // unwritable (Go's module cache) included.
-func Remove(dir string) error { return folder{root: dir}.remove() }
+func Remove(dir string) error { return removeAll(dir) }
