@@ -18,6 +18,8 @@ type Build struct {
 	Passed   bool
 	Result   string // SUCCESS, FAILURE, ABORTED
 	Commit   string
+	// Pull is the number of the change that was tested, 0 if it was a branch.
+	Pull int
 	// Headers are the values of Settings.Headers, empty where the build has none.
 	Headers []string
 	// Metadata is what finished.json says besides; rows may be named after it.

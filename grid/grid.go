@@ -19,6 +19,8 @@ type Column struct {
 	Finished time.Time `json:"finished,omitzero"`
 	Commit   string    `json:"commit,omitempty"`
 	Result   string    `json:"result,omitempty"`
+	// Pull is the number of the change that was tested, 0 if it was a branch.
+	Pull int `json:"pull,omitempty"`
 	// Extra are the values of Settings.Headers; "missing" where a build that is
 	// over has none.
 	Extra []string `json:"extra,omitempty"`
@@ -101,7 +103,7 @@ func plausible(t, now time.Time) time.Time {
 }
 
 func (g *Grid) column(b Build, verdict Outcome) Column {
-	c := Column{Build: b.ID, Started: b.Started, Finished: b.Finished, Commit: g.text(b.Commit), Result: g.text(b.Result), Mails: b.Mails}
+	c := Column{Build: b.ID, Started: b.Started, Finished: b.Finished, Commit: g.text(b.Commit), Result: g.text(b.Result), Pull: b.Pull, Mails: b.Mails}
 	if b.Job != g.Job {
 		c.Job = g.text(b.Job)
 	}
