@@ -174,7 +174,7 @@ func TestGridIsACopy(t *testing.T) {
 	t.Parallel()
 	b := memblob.OpenBucket(nil)
 	defer b.Close()
-	s := service(b)
+	s := signal.New(signal.Options{Bucket: b, Jobs: jobs, Now: func() time.Time { return now }, Columns: 220})
 	put(t, b, build{id: 1, job: "post-unit", kind: job.Postsubmit, repo: halyard, state: job.Success, tests: allPass})
 	g, err := s.Grid(t.Context(), halyard, "post-unit")
 	must(t, err)
@@ -249,19 +249,19 @@ func TestFinishedBuildsAreReadOnce(t *testing.T) {
 	}
 }
 
-// Only the newest builds are kept.
+// No column is dropped but those beyond what a grid may have, newest first.
 func TestManyBuilds(t *testing.T) {
 	t.Parallel()
 	b := memblob.OpenBucket(nil)
 	defer b.Close()
-	s := service(b)
+	s := signal.New(signal.Options{Bucket: b, Jobs: jobs, Now: func() time.Time { return now }, Columns: 220})
 	put(t, b, build{id: 1, job: "post-unit", kind: job.Postsubmit, repo: halyard, state: job.Success})
 	columns(t, s, halyard, "post-unit")
 	for id := 2; id <= 230; id++ {
 		put(t, b, build{id: id, job: "post-unit", kind: job.Postsubmit, repo: halyard, state: job.Success})
 	}
 	for range 2 {
-		if got := columns(t, s, halyard, "post-unit"); len(got) != 200 || got[0] != "230 SUCCESS" || got[199] != "31 SUCCESS" {
+		if got := columns(t, s, halyard, "post-unit"); len(got) != 220 || got[0] != "230 SUCCESS" || got[219] != "11 SUCCESS" {
 			t.Fatalf("%d columns, from %s to %s", len(got), got[0], got[len(got)-1])
 		}
 	}

@@ -18,12 +18,11 @@ import (
 )
 
 // List lists the builds below a folder, oldest first, and follows no aliases:
-// see Follow. Start, if not nil, is called before the listing as
-// blob.ListOptions.BeforeList is, and may have it begin further on.
-func List(ctx context.Context, b *blob.Bucket, folder string, start func(as func(any) bool) error) ([]Ref, error) {
+// see Follow.
+func List(ctx context.Context, b *blob.Bucket, folder string) ([]Ref, error) {
 	prefix := strings.TrimSuffix(folder, "/") + "/"
 	var refs []Ref
-	for it := b.List(&blob.ListOptions{Prefix: prefix, Delimiter: "/", BeforeList: start}); ; {
+	for it := b.List(&blob.ListOptions{Prefix: prefix, Delimiter: "/"}); ; {
 		o, err := it.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
