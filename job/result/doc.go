@@ -14,6 +14,8 @@
 // Reading is lenient: what real buckets hold irregularly is read as far as it
 // goes, and each irregularity is reported beside the result.
 //
-// ParseJUnit reads the tests out of JUnit files, and JUnitFromGoTest makes such
+// LoadPlain reads what other systems left: folders of JUnit files and no more.
+//
+// ParseJUnit reads the tests out of JUnit files, fast and in bounded memory, and JUnitFromGoTest makes such
 // a file of what go test prints.
 package result

@@ -138,6 +138,10 @@ type detail struct {
 
 type property struct{ name, value string }
 
+// mostAnnounced is how many tests are believed that a suite announces, which
+// is where memory is set aside.
+const mostAnnounced = 4096
+
 // Bounds of what is kept of one test's properties.
 const (
 	mostProperties  = 1000
@@ -157,6 +161,9 @@ func (p *junitParser) parse(r io.Reader, limits Limits) error {
 	}
 	p.xml.reset(in)
 	p.document()
+	if len(p.tests) == 0 {
+		p.tests = nil
+	}
 	var encoding *MalformedError
 	switch err := p.xml.err; {
 	case errors.As(err, &encoding):
@@ -220,6 +227,10 @@ func (p *junitParser) suite() {
 			before := len(p.prefix)
 			if p.prefix = p.attribute(p.prefix); len(p.prefix) > before {
 				p.prefix = append(p.prefix, '.')
+			}
+		case key == "tests" && p.tests == nil:
+			if n, err := strconv.Atoi(string(p.attribute(nil))); err == nil && n > 0 {
+				p.tests = make([]TestResult, 0, min(n, mostAnnounced))
 			}
 		case key == "timestamp" && !hasTime:
 			hasTime = true
