@@ -244,6 +244,11 @@ func (c *checker) addresses(a Announce) {
 }
 
 func (c *checker) grid(g Grid) {
+	for _, pattern := range g.TestGrid {
+		if _, err := path.Match(pattern, ""); err != nil || !inside(pattern) {
+			c.fail(g.Lines.Of("testgrid"), "TestGrid's files %q: write a path inside the repository, such as grids/**/*.yaml", pattern)
+		}
+	}
 	seen := map[string]bool{}
 	for _, d := range g.Dashboards {
 		switch {

@@ -131,6 +131,7 @@ type Announce struct {
 // Grid says how test results are shown.
 type Grid struct {
 	Dashboards []Dashboard `json:"dashboards" doc:"Dashboards besides those that jobs name in their annotations."`
+	TestGrid   []string    `json:"testgrid" doc:"Files of TestGrid's configuration in this repository, as patterns: * within a name, ** for any folders. The default.yaml of the folder that holds them all counts for jobs, too."`
 
 	Lines strict.Lines `json:"-"`
 }
