@@ -1,6 +1,7 @@
 package history
 
 import (
+	"strconv"
 	"time"
 
 	"seaworthy/grid"
@@ -53,16 +54,38 @@ func From(g *grid.Grid, source Source, test string) (Series, bool) {
 		return Series{}, false
 	}
 	s := Series{Source: source, Test: test}
-	for i, c := range row.Cells() {
-		if c.Status == grid.NoResult {
-			continue
+	elapsed := row.Metric(grid.Elapsed)
+	place := 0 // newest first
+	for _, run := range row.Runs {
+		for range run.Count {
+			if run.Status != grid.NoResult && place < len(g.Columns) {
+				s.Results = append(s.Results, result(g.Columns[place], run.Status, row.Note(place).Message, minutes(elapsed, len(g.Columns)-1-place)))
+			}
+			place++
 		}
-		column := g.Columns[i]
-		r := Result{Build: column.Build, Started: column.Started, Commit: column.Commit, Outcome: c.Status, Status: c.Status.String(), Message: c.Message}
-		if test == g.Overall() && !column.Finished.IsZero() {
-			r.Duration = column.Finished.Sub(column.Started)
-		}
-		s.Results = append(s.Results, r)
 	}
 	return s, true
+}
+
+func result(c grid.Column, o grid.Outcome, message string, took time.Duration) Result {
+	r := Result{Build: c.Build, Started: c.Started, Commit: c.Commit, Outcome: o, Status: o.String(), Duration: took}
+	if c.Pull > 0 {
+		r.Pull = strconv.Itoa(c.Pull)
+	}
+	if !o.Passing() {
+		r.Message = message
+	}
+	return r
+}
+
+// minutes reads a metric of a column, counted from the oldest.
+func minutes(elapsed *grid.Series, at int) time.Duration {
+	if elapsed == nil {
+		return 0
+	}
+	v, ok := elapsed.Value(at)
+	if !ok {
+		return 0
+	}
+	return time.Duration(float64(v) * float64(time.Minute))
 }
