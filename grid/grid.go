@@ -3,6 +3,7 @@ package grid
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -38,7 +39,8 @@ type Grid struct {
 	// Rows are JOB.Overall and JOB.Pod, then the tests in natural order of name.
 	Rows []*Row `json:"rows"`
 
-	owner *owner
+	// owner is atomic so that many may clone a grid that none changes.
+	owner atomic.Pointer[owner]
 	index map[string]int32 // rows by name
 	texts map[string]string
 	draft draft
@@ -267,7 +269,7 @@ func (g *Grid) find(name string) int32 {
 		return g.find(shorten(strings.ToValidUTF8(name, "\uFFFD"), maxName))
 	}
 	i := int32(len(g.Rows))
-	r := &Row{Name: strings.Clone(name), owner: g.owner}
+	r := &Row{Name: strings.Clone(name), owner: g.owner.Load()}
 	g.Rows = append(g.Rows, r)
 	g.index[r.Name] = i
 	g.draft.first, g.draft.last = append(g.draft.first, 0), append(g.draft.last, 0)

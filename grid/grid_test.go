@@ -376,32 +376,3 @@ func FuzzAppend(f *testing.F) {
 		grid.Summarize(got, grid.Options{}, now)
 	})
 }
-
-func BenchmarkGrid(b *testing.B) {
-	names := make([]string, 3500)
-	for i := range names {
-		names[i] = fmt.Sprintf("TestSomething/number_%d", i)
-	}
-	builds := make([]grid.Build, 200)
-	for i := range builds {
-		names[i] = "-" + names[i]
-		builds[i] = build(i, names...)
-		names[i] = names[i][1:]
-	}
-	b.Run("whole", func(b *testing.B) {
-		for b.Loop() {
-			of(builds...)
-		}
-	})
-	g := of(builds...)
-	b.Run("one more", func(b *testing.B) {
-		for b.Loop() {
-			g.Append(builds[199], now)
-		}
-	})
-	b.Run("summary", func(b *testing.B) {
-		for b.Loop() {
-			grid.Summarize(g, grid.Options{}, now)
-		}
-	})
-}

@@ -41,8 +41,8 @@ func (g *Grid) prepare() {
 // own returns a row that may be changed: a copy, if others read it.
 func (g *Grid) own(i int) *Row {
 	r := g.Rows[i]
-	if r.owner != g.owner {
-		r = r.copied(g.owner)
+	if o := g.owner.Load(); r.owner != o {
+		r = r.copied(o)
 		g.Rows[i] = r
 	}
 	return r
@@ -119,12 +119,13 @@ func (g *Grid) Trim(before time.Time, keep int) {
 
 // Clone returns a copy that later calls of Append and Trim leave as it is. It
 // costs a pointer for each row: the rows are shared, and the first of the two
-// grids to change one copies it. Two clones may be used by two goroutines.
+// grids to change one copies it. Each of the two may be used by a goroutine of
+// its own, and several may clone one grid at a time.
 func (g *Grid) Clone() *Grid {
-	g.owner = &owner{}
-	return &Grid{
-		Job: g.Job, Settings: g.Settings, Columns: slices.Clone(g.Columns), Rows: slices.Clone(g.Rows), owner: &owner{},
-	}
+	g.owner.Store(&owner{})
+	c := &Grid{Job: g.Job, Settings: g.Settings, Columns: slices.Clone(g.Columns), Rows: slices.Clone(g.Rows)}
+	c.owner.Store(&owner{})
+	return c
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

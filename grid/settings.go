@@ -1,8 +1,6 @@
 package grid
 
 import (
-	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -140,14 +138,4 @@ func element(name, job string, b Build, t Test) string {
 		return t.Timestamp
 	}
 	return b.Metadata[name]
-}
-
-// settings of an encoded grid are written as JSON: they are few, and readable
-// across versions.
-func (s Settings) encode() (string, error) {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return "", fmt.Errorf("encoding the settings of a grid: %w", err)
-	}
-	return string(data), nil
 }

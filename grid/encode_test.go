@@ -1,0 +1,186 @@
+package grid_test
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"seaworthy/grid"
+)
+
+// same compares grids by all that is not hidden.
+var same = cmp.Options{cmpopts.IgnoreUnexported(grid.Grid{}, grid.Row{}), cmpopts.EquateEmpty()}
+
+// rich is a grid with something of everything.
+func rich() *grid.Grid {
+	g := grid.NewWith("j", grid.Settings{Headers: []string{"Commit", "infra"}, Pod: true, UserProperty: "owner", ShortText: "fps"})
+	g.Append(build(96, "a", "old"), now)
+	failed := build(97, "-a", "b", "-b", "é")
+	failed.Headers, failed.Mails = []string{"v1"}, []string{"ann@example.org"}
+	failed.Tests[0].Properties = map[string]string{"owner": "ben", "x": "y"}
+	g.Append(failed, now)
+	g.Append(running(98), now)
+	odd := build(99, "a", "~b")
+	odd.Pod = &grid.Pod{Message: "pod did not schedule: too big"}
+	odd.Started = time.Time{}
+	for i := range odd.Tests {
+		odd.Tests[i].Metrics = map[string]float64{"fps": 59.94, "frames": 7}
+		odd.Tests[i].Duration = 90 * time.Second
+	}
+	g.Append(odd, now)
+	other := build(100, "a")
+	other.Job = "k"
+	g.Append(other, now)
+	return g
+}
+
+func encoded(t *testing.T, g *grid.Grid) []byte {
+	t.Helper()
+	data, err := g.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	for name, g := range map[string]*grid.Grid{
+		"empty": grid.New("j"), "one": of(build(1, "a")), "rich": rich(), "zero": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			data := encoded(t, g)
+			got, err := grid.Decode(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(g, got, same); diff != "" {
+				t.Error(diff)
+			}
+			// It goes on as the other would.
+			want := g.Clone()
+			for _, x := range []*grid.Grid{want, got} {
+				x.Append(build(200, "a", "-new"), now.Add(200*time.Hour))
+				x.Append(build(97, "a"), now.Add(200*time.Hour))
+				x.Trim(now.Add(-3*time.Hour), 2)
+			}
+			if diff := cmp.Diff(want, got, same); diff != "" {
+				t.Errorf("after appending:\n%s", diff)
+			}
+			if string(encoded(t, g)) != string(data) {
+				t.Error("a second encoding is not the same")
+			}
+		})
+	}
+}
+
+func TestEncodeBig(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("200 builds of 3,500 tests take a second")
+	}
+	data := encoded(t, bigGrid())
+	g, err := grid.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(encoded(t, g)) != string(data) {
+		t.Error("it is not the same afterwards")
+	}
+	if len(g.Columns) != 200 || len(g.Rows) != 3501 || len(data) > 4<<20 {
+		t.Errorf("%d columns, %d rows, %d bytes", len(g.Columns), len(g.Rows), len(data))
+	}
+}
+
+// Whatever is cut off or changed is noticed.
+func TestDecodeDamaged(t *testing.T) {
+	t.Parallel()
+	data := encoded(t, rich())
+	for n := range data {
+		if _, err := grid.Decode(data[:n]); !errors.Is(err, grid.ErrMalformed) {
+			t.Fatalf("the first %d of %d bytes: error %v", n, len(data), err)
+		}
+		bad := append([]byte(nil), data...)
+		bad[n] ^= 0x20
+		if _, err := grid.Decode(bad); !errors.Is(err, grid.ErrMalformed) {
+			t.Fatalf("with byte %d changed: error %v", n, err)
+		}
+	}
+	if _, err := grid.Decode(append(append([]byte(nil), data...), 0)); !errors.Is(err, grid.ErrMalformed) {
+		t.Errorf("a byte too many: error %v", err)
+	}
+}
+
+// sealed gives data the checksum that belongs to them, so that the decoder
+// itself has to notice what is wrong.
+func sealed(data []byte) []byte {
+	if len(data) < 8 {
+		return data
+	}
+	out := append([]byte(nil), data...)
+	copy(out, "SWG\x01")
+	binary.LittleEndian.PutUint32(out[4:], crc32.Checksum(out[8:], crc32.MakeTable(crc32.Castagnoli)))
+	return out
+}
+
+func TestDecodeSealedDamage(t *testing.T) {
+	t.Parallel()
+	data := encoded(t, rich())
+	for n := 8; n < len(data); n++ {
+		for _, bit := range []byte{1, 0x90} {
+			bad := append([]byte(nil), data...)
+			bad[n] ^= bit
+			use(t, sealed(bad))
+		}
+		if g, err := grid.Decode(sealed(data[:n])); err == nil {
+			t.Errorf("cut off at %d it is still a grid of %d rows", n, len(g.Rows))
+		}
+	}
+}
+
+// use does with a grid that could be decoded all that might fall over it.
+func use(t *testing.T, data []byte) {
+	t.Helper()
+	g, err := grid.Decode(data)
+	if err != nil {
+		if !errors.Is(err, grid.ErrMalformed) {
+			t.Errorf("error %v", err)
+		}
+		return
+	}
+	for _, r := range g.Rows {
+		if n := len(r.Cells()); n != len(g.Columns) {
+			t.Errorf("%q has %d cells for %d columns", r.Name, n, len(g.Columns))
+		}
+		for i := range r.Metrics {
+			g.Points(r, r.Metrics[i].Name)
+		}
+	}
+	grid.Summarize(g, grid.Options{Health: time.Hour}, now)
+	grid.Query{Sort: grid.ByFlakiness}.View(g)
+	if again, err := grid.Decode(encoded(t, g)); err != nil {
+		t.Errorf("what was decoded cannot be encoded: %v", err)
+	} else if diff := cmp.Diff(g, again, same); diff != "" {
+		t.Error(diff)
+	}
+	g.Append(build(50, "a", "-b"), now)
+	g.Append(build(50, "-a"), now)
+	g.Trim(now.Add(-50*time.Hour), 1)
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, g := range []*grid.Grid{rich(), of(build(1, "a"), build(2, "-a")), grid.New("")} {
+		data, err := g.Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { use(t, sealed(data)) })
+}
