@@ -54,6 +54,7 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return a.watch(gctx) })
 	g.Go(func() error { return a.collect(gctx) })
+	g.Go(func() error { return a.runSignal(gctx) })
 	return stopped(ctx, g.Wait())
 }
 

@@ -23,7 +23,6 @@ import (
 	"seaworthy/merge/bot"
 	"seaworthy/merge/queue"
 	"seaworthy/release/cut"
-	"seaworthy/signal"
 	"seaworthy/store"
 	"seaworthy/store/work"
 )
@@ -82,7 +81,9 @@ func (a *App) openServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.Signal = signal.New(signal.Options{Bucket: a.Bucket, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") }, Now: a.o.Now})
+	if err := a.openSignal(ctx); err != nil {
+		return err
+	}
 	builder, err := a.openSigner(ctx)
 	if err != nil {
 		return err

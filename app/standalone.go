@@ -14,9 +14,7 @@ import (
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/git"
-	"seaworthy/job"
 	"seaworthy/release/cut"
-	"seaworthy/signal"
 	"seaworthy/web"
 )
 
@@ -290,7 +288,9 @@ func (a *App) openAloneReleases(ctx context.Context) error {
 		return err
 	}
 	// Results of jobs count where somebody puts them into the bucket.
-	a.Signal = signal.New(signal.Options{Bucket: a.Bucket, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") }, Now: a.o.Now})
+	if err := a.openSignal(ctx); err != nil {
+		return err
+	}
 	instance, err := a.secrets.get("instance", random)
 	if err != nil {
 		return err

@@ -282,10 +282,12 @@ func (s *Service) refresh(ctx context.Context, wanted func(group) bool) error {
 			return nil
 		})
 	}
-	return errors.Join(g.Wait(), errors.Join(failures...), s.keepSummaries(ctx))
+	return errors.Join(g.Wait(), errors.Join(failures...), s.Keep(ctx))
 }
 
-func (s *Service) keepSummaries(ctx context.Context) error {
+// Keep writes the summaries that changed since they were written last. Refresh
+// and Run do so on their own.
+func (s *Service) Keep(ctx context.Context) error {
 	if s.o.Look {
 		return nil
 	}
