@@ -1,0 +1,183 @@
+package triage
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+)
+
+// objectLimit is how many bytes one JSON object of a file may have.
+const objectLimit = 64 << 20
+
+// objects cuts a file into the JSON objects it holds at its top level, be they
+// lines or the elements of an array. It looks inside of them for nothing but
+// where they end, and takes up again at the next line after a broken one.
+type objects struct {
+	r    io.Reader
+	buf  []byte
+	pos  int // in buf, of what is not read yet
+	line int // of pos, from 1
+	end  bool
+	err  error // of r, other than its end
+}
+
+// newObjects reads r, which may be compressed with gzip.
+func newObjects(r io.Reader) (*objects, error) {
+	b := bufio.NewReaderSize(r, 1<<16)
+	if head, err := b.Peek(2); err == nil && head[0] == 0x1f && head[1] == 0x8b {
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, fmt.Errorf("uncompressing: %w", err)
+		}
+		return &objects{r: z, line: 1}, nil
+	}
+	return &objects{r: b, line: 1}, nil
+}
+
+// brokenError is an object that cannot be read; the next may be.
+type brokenError struct{ why string }
+
+func (e brokenError) Error() string { return e.why }
+
+// next returns the next object and the line it begins in. The bytes are valid
+// until the call after. It returns io.EOF at the end.
+func (o *objects) next() (object []byte, line int, err error) {
+	for {
+		if o.pos >= len(o.buf) && !o.fill() {
+			if o.err != nil {
+				return nil, o.line, o.err
+			}
+			return nil, o.line, io.EOF
+		}
+		switch o.buf[o.pos] {
+		case '{':
+			return o.object()
+		case '\n':
+			o.line++
+		case ' ', '\t', '\r', ',', '[', ']', 0xef, 0xbb, 0xbf: // blanks, an array, a byte order mark
+		default:
+			line := o.line
+			o.skipLine()
+			return nil, line, brokenError{"not a JSON object"}
+		}
+		o.pos++
+	}
+}
+
+// object reads the one that begins at pos.
+func (o *objects) object() ([]byte, int, error) {
+	line, depth, lines := o.line, 0, 0
+	quoted := false
+	for i := 0; ; {
+		if o.pos+i >= len(o.buf) {
+			if i > objectLimit {
+				o.skipLine()
+				return nil, line, brokenError{fmt.Sprintf("an object of more than %d MiB", objectLimit>>20)}
+			}
+			if o.fill() {
+				continue
+			}
+			o.pos = len(o.buf)
+			if o.err != nil {
+				return nil, line, o.err
+			}
+			return nil, line, brokenError{"the file ends inside of this object: it was cut short"}
+		}
+		rest := o.buf[o.pos+i:]
+		if quoted {
+			n := stringEnd(rest)
+			switch {
+			case n == len(rest): // more to come
+				i += n
+			case rest[n] == '\\' && n+1 == len(rest):
+				i += n
+				if !o.fill() {
+					i++
+				}
+			case rest[n] == '\\':
+				i += n + 2
+			case rest[n] == '\n': // JSON has none in a string
+				o.skipLine()
+				return nil, line, brokenError{"a string without an end"}
+			default:
+				i, quoted = i+n+1, false
+			}
+			continue
+		}
+		i++
+		switch rest[0] {
+		case '"':
+			quoted = true
+		case '\n':
+			lines++
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				object := o.buf[o.pos : o.pos+i]
+				o.pos, o.line = o.pos+i, line+lines
+				return object, line, nil
+			}
+		}
+	}
+}
+
+// stringEnd returns the index of the first quote, backslash or newline, or the
+// length.
+func stringEnd(b []byte) int {
+	n := bytes.IndexByte(b, '"')
+	if n < 0 {
+		n = len(b)
+	}
+	if m := bytes.IndexByte(b[:n], '\\'); m >= 0 {
+		n = m
+	}
+	if m := bytes.IndexByte(b[:n], '\n'); m >= 0 {
+		n = m
+	}
+	return n
+}
+
+// skipLine goes behind the end of the present line.
+func (o *objects) skipLine() {
+	for {
+		if n := bytes.IndexByte(o.buf[o.pos:], '\n'); n >= 0 {
+			o.pos += n + 1
+			o.line++
+			return
+		}
+		o.pos = len(o.buf)
+		if !o.fill() {
+			return
+		}
+	}
+}
+
+// fill reads more behind what is not read yet. It reports whether there was.
+func (o *objects) fill() bool {
+	if o.end {
+		return false
+	}
+	o.buf = o.buf[:copy(o.buf, o.buf[o.pos:])]
+	o.pos = 0
+	if cap(o.buf)-len(o.buf) < 1<<17 {
+		bigger := make([]byte, len(o.buf), 2*cap(o.buf)+1<<19)
+		copy(bigger, o.buf)
+		o.buf = bigger
+	}
+	for {
+		n, err := o.r.Read(o.buf[len(o.buf):cap(o.buf)])
+		o.buf = o.buf[:len(o.buf)+n]
+		if err != nil {
+			o.end = true
+			if err != io.EOF {
+				o.err = fmt.Errorf("line %d: %w", o.line, err)
+			}
+		}
+		if n > 0 || err != nil {
+			return n > 0
+		}
+	}
+}
