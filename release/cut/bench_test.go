@@ -161,10 +161,8 @@ func BenchmarkUpload(b *testing.B) {
 			dir := b.TempDir()
 			o := cutOptions(b, dir, &fakeForge{})
 			b.StartTimer()
-			for _, a := range list {
-				if err := cut.PutFile(b.Context(), o.Bucket, a.Name, filepath.Join(from, a.Name), a); err != nil {
-					b.Fatal(err)
-				}
+			if err := cut.PutFiles(b.Context(), o.Bucket, "stage", from, list); err != nil {
+				b.Fatal(err)
 			}
 			b.StopTimer()
 			if err := os.RemoveAll(dir); err != nil {

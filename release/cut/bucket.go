@@ -13,9 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+	"golang.org/x/sync/errgroup"
 
 	"seaworthy/artifact"
 	"seaworthy/flow"
@@ -214,19 +216,8 @@ func (s *Service) upload(ctx context.Context, in product) (Staged, error) {
 	} else if err != nil {
 		return Staged{}, err
 	}
-	for i, a := range in.Artifacts {
-		flow.Progress(ctx, "%d of %d files", i, len(in.Artifacts))
-		have, err := s.stored(ctx, path.Join(prefix, a.Name), a)
-		if err != nil && !errors.Is(err, errDiffers) {
-			return Staged{}, err
-		}
-		if have {
-			continue
-		}
-		if err := s.putFile(ctx, path.Join(prefix, a.Name), filepath.Join(s.outputDir(ctx), a.Name), a); err != nil {
-			return Staged{}, err
-		}
-		flow.Mark(ctx, "staged %s", a.Name)
+	if err := s.putFiles(ctx, prefix, s.outputDir(ctx), in.Artifacts); err != nil {
+		return Staged{}, err
 	}
 	if err := s.put(ctx, key, manifest); err != nil {
 		return Staged{}, err
@@ -234,6 +225,35 @@ func (s *Service) upload(ctx context.Context, in product) (Staged, error) {
 	flow.Progress(ctx, "%s in %s", fileCount(len(in.Artifacts)), prefix)
 	return Staged{Prefix: prefix, BuildVersion: p.BuildVersion, Version: p.Version().String(),
 		Manifest: measured.Digest(), Files: len(in.Artifacts)}, nil
+}
+
+// uploads is how many files are uploaded at a time: copying one leaves a bucket
+// on disk half idle, and one across a network nearly so.
+const uploads = 2
+
+// putFiles uploads what is in a folder, but for what is there already.
+func (s *Service) putFiles(ctx context.Context, prefix, dir string, files []artifact.Artifact) error {
+	var done atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(uploads)
+	for _, a := range files {
+		g.Go(func() error {
+			key := path.Join(prefix, a.Name)
+			have, err := s.stored(ctx, key, a)
+			if err != nil && !errors.Is(err, errDiffers) {
+				return err
+			}
+			if !have {
+				if err := s.putFile(ctx, key, filepath.Join(dir, a.Name), a); err != nil {
+					return err
+				}
+				flow.Mark(ctx, "staged %s", a.Name)
+			}
+			flow.Progress(ctx, "%d of %d files", done.Add(1), len(files))
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // contentType is what a browser is told of a file.

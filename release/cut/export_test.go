@@ -8,7 +8,7 @@ import (
 	"seaworthy/artifact"
 )
 
-// PutFile uploads a file as staging does.
-func PutFile(ctx context.Context, b *blob.Bucket, key, file string, a artifact.Artifact) error {
-	return (&Service{Options: Options{Bucket: b}}).putFile(ctx, key, file, a)
+// PutFiles uploads the files of a folder as staging does.
+func PutFiles(ctx context.Context, b *blob.Bucket, prefix, dir string, files []artifact.Artifact) error {
+	return (&Service{Options: Options{Bucket: b}}).putFiles(ctx, prefix, dir, files)
 }
