@@ -3,7 +3,6 @@ package grid_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
@@ -340,39 +339,4 @@ func TestClone(t *testing.T) {
 	if note := c.Row("a").Cells()[0].Message; note != "broke" {
 		t.Errorf("the clone's message: %q", note)
 	}
-}
-
-// Whatever the order and however often builds are appended, each row has a
-// cell for each column and the grid is the same.
-func FuzzAppend(f *testing.F) {
-	f.Add(uint64(1), uint8(5), uint8(3))
-	f.Add(uint64(7), uint8(30), uint8(8))
-	f.Fuzz(func(t *testing.T, seed uint64, builds, tests uint8) {
-		r := rand.New(rand.NewPCG(seed, 0))
-		all := make([]grid.Build, builds%40)
-		for i := range all {
-			var names []string
-			for k := range tests % 10 {
-				switch r.IntN(3) {
-				case 0:
-					names = append(names, fmt.Sprintf("t%d", k))
-				case 1:
-					names = append(names, fmt.Sprintf("-t%d", k))
-				}
-			}
-			all[i] = build(i+1, names...)
-		}
-		want := of(all...)
-		r.Shuffle(len(all), func(i, k int) { all[i], all[k] = all[k], all[i] })
-		got := of(append(all, all[:len(all)/2]...)...)
-		if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(grid.Grid{}, grid.Row{}), cmpopts.EquateEmpty()); diff != "" {
-			t.Error(diff)
-		}
-		for _, row := range got.Rows {
-			if len(row.Cells()) != len(got.Columns) {
-				t.Errorf("%s: %d cells for %d columns", row.Name, len(row.Cells()), len(got.Columns))
-			}
-		}
-		grid.Summarize(got, grid.Options{}, now)
-	})
 }

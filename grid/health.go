@@ -67,8 +67,9 @@ func Healthiness(g *Grid, o Options, now time.Time) Health {
 	h := Health{From: from, To: now}
 	earlier := map[string]float64{}
 	sum := 0.0
+	then, recent := g.between(from.Add(-interval), from.Add(-1)), g.between(from, now)
 	for _, r := range rows {
-		if x, ok := g.health(r, from.Add(-interval), from.Add(-1), lost, infra); ok {
+		if x, ok := g.health(r, then, lost, infra); ok {
 			earlier[r.Name] = x.Flakiness
 			sum += x.Flakiness
 		}
@@ -78,7 +79,7 @@ func Healthiness(g *Grid, o Options, now time.Time) Health {
 	}
 	sum = 0
 	for _, r := range rows {
-		x, ok := g.health(r, from, now, lost, infra)
+		x, ok := g.health(r, recent, lost, infra)
 		if !ok {
 			continue
 		}
@@ -133,11 +134,21 @@ func (g *Grid) lost() []bool {
 	return lost
 }
 
-// health looks at the builds of a row that began from a time to another, both
-// included; false if none tells anything of the test.
-func (g *Grid) health(r *Row, from, to time.Time, lost []bool, infra *regexp.Regexp) (TestHealth, bool) {
+// between tells the columns that began from a time to another, both included.
+func (g *Grid) between(from, to time.Time) []bool {
+	in := make([]bool, len(g.Columns))
+	for i := range in {
+		c := g.Columns[i].Started
+		in[i] = !c.IsZero() && !c.Before(from) && !c.After(to)
+	}
+	return in
+}
+
+// health looks at some of the builds of a row; false if none tells anything of
+// the test.
+func (g *Grid) health(r *Row, in, lost []bool, infra *regexp.Regexp) (TestHealth, bool) {
 	h := TestHealth{Test: r.Name}
-	var seen []Outcome
+	seen := make([]Outcome, 0, len(in))
 	at := 0
 	for _, run := range r.Runs {
 		begin := at
@@ -146,7 +157,7 @@ func (g *Grid) health(r *Row, from, to time.Time, lost []bool, infra *regexp.Reg
 			continue
 		}
 		for column := begin; column < at; column++ {
-			if c := g.Columns[column].Started; c.IsZero() || c.Before(from) || c.After(to) {
+			if !in[column] {
 				continue
 			}
 			switch s := run.Status; {
