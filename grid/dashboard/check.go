@@ -116,7 +116,7 @@ func (k *checker) named(all []place) {
 		case len(plain) < 3:
 			k.fail(p.file, p.line, "%s: give it a name of at least 3 letters and digits", p)
 		case len(plain) > 2048:
-			k.fail(p.file, p.line, "%s…: give it a name of at most 2048 letters and digits", p.name[:40])
+			k.fail(p.file, p.line, "%s %.40q…: give it a name of at most 2048 letters and digits", p.kind, p.name)
 		case slices.ContainsFunc(reserved, func(word string) bool { return strings.HasPrefix(plain, word) }):
 			k.fail(p.file, p.line, "%s: a name may not begin with %s: give it another", p, strings.Join(reserved, ", "))
 		}

@@ -260,6 +260,20 @@ type NameElement struct {
 	Property    string `json:"test_property,omitempty"`
 }
 
+// Key is whichever field is set: what the element is looked up by. A build
+// target is the test's own name.
+func (e NameElement) Key() string {
+	if e.BuildTarget {
+		return "Tests name"
+	}
+	for _, key := range []string{e.Target, e.Property, e.Labels, e.Tags} {
+		if key != "" {
+			return key
+		}
+	}
+	return ""
+}
+
 // TestAnnotation marks the cells of tests that have a property.
 type TestAnnotation struct {
 	ShortText string `json:"short_text"` // 1 to 5 characters

@@ -41,10 +41,37 @@ func (t Tab) Options(g TestGroup) grid.Options {
 			o.Ignored = append(o.Ignored, status.outcome())
 		}
 	}
+	if h := t.Health; h != nil && h.Enable {
+		o.Health = hours(24 * positive(h.Days, 7))
+	}
 	// What could be read counts.
 	base, _ := ParseBaseOptions(t.BaseOptions)
 	o.Include, o.Exclude = base.Include, base.Exclude
 	return o
+}
+
+// Settings returns how results of the test group become rows and columns.
+func (g TestGroup) Settings() grid.Settings {
+	s := grid.Settings{
+		ShortText: g.ShortTextMetric, UserProperty: g.UserProperty, IgnoreSkips: g.IgnoreSkip,
+		Pod: !g.NoPodRow, SeveralJobs: len(g.Prefixes()) > 1,
+	}
+	for _, h := range g.ColumnHeaders {
+		s.Headers = append(s.Headers, h.Key())
+	}
+	for _, a := range g.Annotations {
+		s.Annotations = append(s.Annotations, grid.Annotation{Property: a.Property, Text: a.ShortText})
+	}
+	if g.Suffixed {
+		s.Duplicates = grid.Suffix
+	}
+	if n := g.TestName; n != nil {
+		s.Name.Format = n.Format
+		for _, e := range n.Elements {
+			s.Name.Elements = append(s.Name.Elements, e.Key())
+		}
+	}
+	return s
 }
 
 // MailAddresses returns who hears of the tab's alerts.
@@ -114,6 +141,16 @@ func ParseBaseOptions(text string) (BaseOptions, error) {
 		}
 	}
 	return o, errors.Join(wrong...)
+}
+
+// Query returns the view that is asked for, without a window. Rows count as
+// stale as they do for the tab.
+func (o BaseOptions) Query(recent int) (grid.Query, error) {
+	q := grid.Query{Include: o.Include, Exclude: o.Exclude, OnlyFailures: o.OnlyFailures, Stale: o.Stale, Recent: recent}
+	var err, wrong error
+	q.Sort, err = grid.ParseSort(o.Sort)
+	q.Group, wrong = grid.ParseGrouping(o.GroupBy, o.GroupPattern)
+	return q, errors.Join(err, wrong)
 }
 
 func (o *BaseOptions) set(key, value string) error {
