@@ -1,0 +1,9 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+func newTriage(s Streams) *cobra.Command {
+	c := &cobra.Command{Use: "triage", Short: "Failures of one cause, across all tests and jobs"}
+	c.AddCommand(newTriageCluster(s))
+	return c
+}
