@@ -1,7 +1,6 @@
 package signal
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -191,34 +190,12 @@ func digest(v any) string {
 
 // testGroup is what a configured test group reads.
 func testGroup(t dashboard.TestGroup) group {
-	g := group{test: t.Name, prefixes: t.Prefixes(), days: t.DaysOfResults, settings: settings(t), finished: t.IgnorePending}
+	g := group{test: t.Name, prefixes: t.Prefixes(), days: t.DaysOfResults, settings: t.Settings(), finished: t.IgnorePending}
 	if len(g.prefixes) == 0 {
 		return group{}
 	}
 	g.name = path.Base(g.prefixes[0])
-	g.settings.SeveralJobs = len(g.prefixes) > 1
 	return g.identified()
-}
-
-// settings are how a test group makes rows and columns of results.
-func settings(t dashboard.TestGroup) grid.Settings {
-	s := grid.Settings{ShortText: t.ShortTextMetric, UserProperty: t.UserProperty, IgnoreSkips: t.IgnoreSkip, Pod: !t.NoPodRow}
-	for _, h := range t.ColumnHeaders {
-		s.Headers = append(s.Headers, h.Key())
-	}
-	for _, a := range t.Annotations {
-		s.Annotations = append(s.Annotations, grid.Annotation{Property: a.Property, Text: a.ShortText})
-	}
-	if t.Suffixed {
-		s.Duplicates = grid.Suffix
-	}
-	if n := t.TestName; n != nil {
-		s.Name.Format = n.Format
-		for _, e := range n.Elements {
-			s.Name.Elements = append(s.Name.Elements, cmp.Or(e.Target, e.Labels, e.Property, e.Tags))
-		}
-	}
-	return s
 }
 
 // jobGroup is what one job of a repository makes: the layout gives postsubmits
@@ -232,7 +209,7 @@ func jobGroup(repo forge.RepoName, j *job.Job) group {
 // as returns the group of a job as a test group wants it read. The platform's
 // executors leave no word of pods.
 func (g group) as(t dashboard.TestGroup) group {
-	g.test, g.days, g.finished, g.settings = t.Name, t.DaysOfResults, t.IgnorePending, settings(t)
+	g.test, g.days, g.finished, g.settings = t.Name, t.DaysOfResults, t.IgnorePending, t.Settings()
 	g.settings.Pod = false
 	return g.identified()
 }
