@@ -47,6 +47,7 @@ func (c *checker) project(p Project) {
 	}
 	c.release(p.Release)
 	c.grid(p.Grid)
+	c.signal(p.Signal)
 }
 
 // once fails for what is named a second time.

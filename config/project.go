@@ -23,6 +23,7 @@ type Project struct {
 	Packages []artifact.PackageSpec `json:"packages" doc:"Packages for deb, rpm and apk, made of what was built for each platform."`
 	Release  Release                `json:"release" doc:"How releases are named, judged and told of."`
 	Grid     Grid                   `json:"grid" doc:"How test results are shown."`
+	Signal   Signal                 `json:"signal" doc:"What decides whether a branch is red, yellow or green."`
 
 	// Warnings of Parse: the file can be used, but look at these.
 	Warnings []strict.Problem `json:"-"`
@@ -162,6 +163,7 @@ func defaults() Project {
 			Platforms: []string{"linux/amd64", "linux/arm64", "darwin/arm64", "windows/amd64"},
 			Files:     []string{"LICENSE*", "README*"},
 		},
+		Signal: defaultSignal(),
 		Release: Release{
 			TagPrefix:     "v",
 			Tags:          Tags{Sign: "auto"},

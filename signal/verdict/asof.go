@@ -6,9 +6,9 @@ import (
 	"seaworthy/grid"
 )
 
-// asOf is a grid as it stood at a time: without the builds that were not over
+// AsOf is a grid as it stood at a time: without the builds that were not over
 // then.
-func asOf(g *grid.Grid, at time.Time) *grid.Grid {
+func AsOf(g *grid.Grid, at time.Time) *grid.Grid {
 	gone := make([]bool, len(g.Columns)) // by place, newest first
 	any := false
 	for i, c := range g.Columns {

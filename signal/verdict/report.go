@@ -134,7 +134,7 @@ func (in Input) branch(name string, age int, tabs []Tab) Branch {
 	for _, t := range tabs {
 		now := in.Rules.job(t, observe(t, t.Grid, in.At), in.At, age, in.Issues)
 		old := t
-		old.Grid = asOf(t.Grid, since)
+		old.Grid = AsOf(t.Grid, since)
 		was := in.Rules.job(old, observe(old, old.Grid, since), since, age, in.Issues)
 		b.Jobs, before = append(b.Jobs, now), append(before, was)
 		if c, ok := difference(was, now); ok {
