@@ -55,6 +55,8 @@ func (s *Site) functions() template.FuncMap {
 		"context":  statusMark,
 		"cause":    cause,
 		"version":  func() string { return s.Version },
+		"number":   number,
+		"many":     many,
 		"plural":   plural,
 		"story":    storyMark,
 		"plain":    plain,
