@@ -72,6 +72,28 @@ func (r *Room) Edit(ctx context.Context, id, text string) error {
 	return nil
 }
 
+// seenBack is how many of the newest messages Find looks at.
+const seenBack = 200
+
+// Find looks for a text among the newest messages of a channel since a time and
+// returns what Edit knows the message by, empty if there is none. The channel
+// is the one that an earlier message was posted to: id is what Post returned.
+// It needs the right to read messages (channels:history), which posting does not.
+func (r *Room) Find(ctx context.Context, id, text string, since time.Time) (string, error) {
+	channel, _, _ := strings.Cut(id, " ")
+	all, err := r.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+		ChannelID: channel, Oldest: fmt.Sprint(since.Unix()), Limit: seenBack, Inclusive: true})
+	if err != nil {
+		return "", fmt.Errorf("looking for a message in %s: %w", channel, err)
+	}
+	for _, m := range all.Messages {
+		if strings.Contains(m.Text, text) {
+			return channel + " " + m.Timestamp, nil
+		}
+	}
+	return "", nil
+}
+
 func said(text string) []slack.MsgOption {
 	return []slack.MsgOption{slack.MsgOptionText(text, false), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl()}
 }

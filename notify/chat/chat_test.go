@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"seaworthy/notify/chat"
 )
@@ -94,5 +95,32 @@ func TestEscape(t *testing.T) {
 	t.Parallel()
 	if got := chat.Escape("<!channel> & <@U1>"); got != "&lt;!channel&gt; &amp; &lt;@U1&gt;" {
 		t.Error(got)
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	url, calls := server(t, func(_ string, form map[string]string) any {
+		if form["channel"] != "C024BE91L" {
+			return map[string]any{"ok": false, "error": "channel_not_found"}
+		}
+		return map[string]any{"ok": true, "messages": []map[string]any{{"ts": "1503435956.000247", "text": "two: abc"}, {"ts": "1503435955.000000", "text": "one"}}}
+	})
+	room, err := chat.New(chat.Options{Token: "xoxb-7", Address: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := time.Unix(1503435000, 0)
+	if id, err := room.Find(t.Context(), "C024BE91L 1", "abc", since); err != nil || id != "C024BE91L 1503435956.000247" {
+		t.Errorf("found %q, %v", id, err)
+	}
+	if id, err := room.Find(t.Context(), "C024BE91L 1", "xyz", since); err != nil || id != "" {
+		t.Errorf("found %q, %v", id, err)
+	}
+	if _, err := room.Find(t.Context(), "C7 1", "abc", since); err == nil || !strings.Contains(err.Error(), "channel_not_found") {
+		t.Errorf("got %v", err)
+	}
+	if got := calls(); len(got) != 3 || !strings.HasPrefix(got[0], "conversations.history C024BE91L") {
+		t.Errorf("calls %q", got)
 	}
 }
