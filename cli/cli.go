@@ -132,7 +132,7 @@ must be corrected, and 3 where the answer is no: NO-GO, not mergeable.`,
 		commands []*cobra.Command
 	}{
 		{"To begin:", []*cobra.Command{newDemo(s), newInit(s), newUp(s), newDoctor(s), newVersion(s), newAs(s)}},
-		{"From commit to merge:", []*cobra.Command{newJob(s), newRun(s), newPR(s), newOwners(s), newQueue(s), newGrid(s), newTriage(s)}},
+		{"From commit to merge:", []*cobra.Command{newJob(s), newRun(s), newPR(s), newOwners(s), newQueue(s), newGrid(s), newTriage(s), newTest(s), newSignal(s)}},
 		{"From merge to release:", []*cobra.Command{newBranch(s), newReadiness(s), newRelease(s), newAnnounce(s), newNotes(s), newBuild(s), newPackage(s), newImage(s), newChecksum(s)}},
 		{"What people can trust:", []*cobra.Command{newSBOM(s), newSign(s), newVerify(s), newProvenance(s), newCVE(s), newPromote(s), newMirror(s)}},
 	}

@@ -58,7 +58,7 @@ func (x Branch) markdown(b *strings.Builder, r Report) {
 		b.WriteString("Nothing changed.\n")
 	}
 	for _, c := range x.Changes {
-		fmt.Fprintf(b, "- %s: %s\n", linked(c.Tab, c.Link), c.sentence())
+		fmt.Fprintf(b, "- %s: %s\n", linked(c.Tab, c.Link), c.Sentence())
 	}
 	x.jobTable(b)
 	x.missed(b)
@@ -81,8 +81,8 @@ func list(b *strings.Builder, heading string, reasons []Reason) {
 	}
 }
 
-// sentence tells what became different.
-func (c Change) sentence() string {
+// Sentence tells what became different.
+func (c Change) Sentence() string {
 	var parts []string
 	if c.From != c.To {
 		parts = append(parts, fmt.Sprintf("%s, was %s", c.To, c.From))
