@@ -12,6 +12,7 @@ import (
 
 	"seaworthy/api"
 	"seaworthy/flow"
+	"seaworthy/forge"
 	"seaworthy/forge/github"
 	"seaworthy/job"
 	"seaworthy/web"
@@ -30,7 +31,7 @@ func (a *App) openSite(context.Context) error {
 	})
 	pages, err := web.New(web.Options{
 		Repos: a.Repos, Runs: a.Runs, Forge: a.Forge, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Artifacts: a.Runs, Timetable: a.trains.of,
-		Story: a.o.Story, Hub: a.Hub, Now: a.o.Now, Log: a.o.Log, Version: a.o.Version,
+		Commits: a.commits, Story: a.o.Story, Hub: a.Hub, Now: a.o.Now, Log: a.o.Log, Version: a.o.Version,
 	})
 	if err != nil {
 		return err
@@ -38,7 +39,8 @@ func (a *App) openSite(context.Context) error {
 	if err := a.openRegistry(); err != nil {
 		return err
 	}
-	a.handler = a.dispatch(hooks, pages, a.embedded)
+	grids := api.Grids(api.GridOptions{Signal: a.Signal, Now: a.o.Now, Log: a.o.Log})
+	a.handler = a.dispatch(hooks, grids, pages, a.embedded)
 	return nil
 }
 
@@ -169,4 +171,10 @@ func (a *App) watch(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// commits lists what head has and base has not, for the pages of grids.
+func (a *App) commits(ctx context.Context, repo forge.RepoName, base, head string) ([]forge.Commit, error) {
+	all, _, err := a.Forge.Compare(ctx, repo, base, head)
+	return all, err
 }

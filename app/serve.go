@@ -159,9 +159,9 @@ func (a *App) serve(context.Context) error {
 	return nil
 }
 
-// dispatch sends a request to the registry, the forge, the webhooks or the
-// pages.
-func (a *App) dispatch(hooks, pages http.Handler, forge *local.Forge) http.Handler {
+// dispatch sends a request to the registry, the forge, the webhooks, the API of
+// the grids or the pages.
+func (a *App) dispatch(hooks, grids, pages http.Handler, forge *local.Forge) http.Handler {
 	embedded := forge.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -171,6 +171,8 @@ func (a *App) dispatch(hooks, pages http.Handler, forge *local.Forge) http.Handl
 			embedded.ServeHTTP(w, r)
 		case r.URL.Path == hookPath && r.Method == http.MethodPost:
 			hooks.ServeHTTP(w, r)
+		case servesGrids(r.URL.Path):
+			grids.ServeHTTP(w, r)
 		case r.URL.Path == publicKeyPath:
 			w.Header().Set("Content-Type", "application/x-pem-file")
 			http.ServeFile(w, r, a.dir(publicKeyFile))
@@ -183,4 +185,14 @@ func (a *App) dispatch(hooks, pages http.Handler, forge *local.Forge) http.Handl
 			pages.ServeHTTP(w, r)
 		}
 	})
+}
+
+// servesGrids reports whether a path belongs to the API of the grids.
+func servesGrids(path string) bool {
+	for _, prefix := range []string{"/api/v1/", "/badge/", "/q/summary/"} {
+		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return false
 }

@@ -48,7 +48,7 @@ func encodeKept(g group, s *snapshot) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("writing what a grid is made of: %w", err)
 	}
-	body, err := json.Marshal(s.grid)
+	body, err := s.grid.Encode()
 	if err != nil {
 		return nil, err
 	}
@@ -83,8 +83,8 @@ func decodeKept(g group, data []byte) (*snapshot, error) {
 		return nil, errOtherForm
 	}
 	body := rest[n+int(length):]
-	decoded := &grid.Grid{}
-	if err := json.Unmarshal(body, decoded); err != nil {
+	decoded, err := grid.Decode(body)
+	if err != nil {
 		return nil, err
 	}
 	s := &snapshot{grid: decoded, read: head.Read, over: make(map[string]bool, len(head.Over)), floor: head.Floor, fed: head.Fed, size: unfolded * int64(len(body))}
