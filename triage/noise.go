@@ -32,8 +32,8 @@ func (s *scanner) atom(i, end int) int {
 	}
 	if seen&digit == 0 {
 		s.words++
-		if i > 0 && text[i-1] == '-' && j-i == 5 && generatedName(text[i:j]) || j-i >= 12 && allHex(text[i:j]) {
-			return s.mark(markID, i, j)
+		if n := spelled(text, i, j); n > 0 {
+			return s.mark(markID, i, i+n)
 		}
 		s.word = extent{i, j}
 		return s.keep(i, j)
@@ -64,7 +64,11 @@ func (s *scanner) number(i, j, end int) int {
 		return s.keep(i, k)
 	}
 	k = measure(text, i)
-	s.mark(markNumber, i, k)
+	mark := markNumber
+	if i > 1 && text[i-1] == '-' && is(text[i-2], alnum) { // a generated name may happen to have digits alone
+		mark = markID
+	}
+	s.mark(mark, i, k)
 	if k < j { // 2nd, 3xx: the letters say what the number is
 		return s.keep(k, j)
 	}
@@ -172,6 +176,19 @@ func allHex(a string) bool {
 		}
 	}
 	return true
+}
+
+// spelled returns the length of an identifier that happens to have letters
+// alone, which are text[i:j].
+func spelled(text string, i, j int) int {
+	a, suffix := text[i:j], i > 0 && text[i-1] == '-'
+	switch n := len(a); {
+	case n == 8 && allHex(a) && uuid(text[i:]) > 0:
+		return uuid(text[i:])
+	case n >= 12 && allHex(a), suffix && (n == 5 || n >= 8 && n <= 10) && generatedName(a):
+		return n
+	}
+	return 0
 }
 
 // identifier returns the length of an identifier made by a machine that begins
