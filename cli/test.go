@@ -145,7 +145,7 @@ func newTestList(s Streams) *cobra.Command {
 					return err
 				}
 				shown := struct {
-					Total int            `json:"total"`
+					Total int             `json:"total"`
 					Tests []reports.Found `json:"tests"`
 				}{total, append([]reports.Found{}, found...)}
 				return out.print(s.Out, shown, func(w io.Writer) error {
