@@ -31,7 +31,6 @@ func (s *scanner) atom(i, end int) int {
 		}
 	}
 	if seen&digit == 0 {
-		s.words++
 		if n := spelled(text, i, j); n > 0 {
 			return s.mark(markID, i, i+n)
 		}
@@ -132,7 +131,6 @@ func unit(text string) int {
 // mixed reads letters and digits that begin with a letter.
 func (s *scanner) mixed(i, j, end int) int {
 	text := s.text[:end]
-	s.words++
 	if n := identifier(text, i, j); n > 0 {
 		return s.mark(markID, i, i+n)
 	}

@@ -36,7 +36,7 @@ func Normalise(text string) string {
 // line is a distinct line of a statement.
 type line struct {
 	hash  uint64
-	words int32 // what it weighs
+	words int32 // separated by blanks: what it weighs
 }
 
 // extent is a part of a text, in bytes.
@@ -56,7 +56,6 @@ type scanner struct {
 	before    int    // of the field before that, -1 at the start of a line
 	maps      []int  // where the open brackets of map[ began in out, -1 for other brackets
 	word      extent // the last word of letters in text
-	words     int32  // in the present line
 	seen      map[uint64]struct{}
 	ends      []int  // where in out each of lines ends, its newline included
 	incidents []bool // whether each of lines is a circumstance
@@ -83,7 +82,7 @@ func (s *scanner) read(text string) {
 
 func (s *scanner) readLine(from, to int) {
 	s.start = len(s.out)
-	s.field, s.before, s.maps, s.word, s.words = s.start, -1, s.maps[:0], extent{}, 0
+	s.field, s.before, s.maps, s.word = s.start, -1, s.maps[:0], extent{}
 	for i := from; i < to; {
 		i = s.step(i, to)
 	}
@@ -98,7 +97,7 @@ func (s *scanner) readLine(from, to int) {
 		return
 	}
 	s.seen[h] = struct{}{}
-	s.lines = append(s.lines, line{h, max(s.words, 1)})
+	s.lines = append(s.lines, line{h, int32(bytes.Count(s.out[s.start:], []byte{' '}) + 1)})
 	s.incidents = append(s.incidents, len(s.lines) > 1 && circumstance(s.out[s.start:]))
 	s.out = append(s.out, '\n')
 	s.ends = append(s.ends, len(s.out))
