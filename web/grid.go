@@ -1,23 +1,40 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
 
 	"seaworthy/forge"
 	"seaworthy/grid"
+	"seaworthy/grid/dashboard"
 )
 
-// A page shows this many columns; the whole grid is in the results.
-const gridColumns = 60
+// subject is a grid that pages speak of: a dashboard's tab, or the grid of a
+// repository's job.
+type subject struct {
+	name        string
+	description string
+	crumbs      []link
+	base        string // address of its page
+	grid        *grid.Grid
+	options     grid.Options
+	start       dashboard.BaseOptions // the view one starts with
+	news        []link
+	reading     bool // more results are being read
 
-type gridColumn struct {
-	Name  string
-	Title string
-	Link  string
+	// Of a dashboard's tab.
+	board dashboard.Dashboard
+	tab   dashboard.Tab
+	group dashboard.TestGroup
+	// repo is whose job it is; zero if that is not known.
+	repo forge.RepoName
 }
 
+// gridCell is a cell in a table.
 type gridCell struct {
 	Class  string
 	Letter string
@@ -25,80 +42,283 @@ type gridCell struct {
 	Link   string
 }
 
-type gridRow struct {
-	Name  string
-	Cells []gridCell
-}
-
-type gridAlert struct {
-	Name    string
-	Count   int
-	Message string
-}
-
-type gridPage struct {
-	Repo    forge.RepoName
-	Job     string
-	Summary grid.Summary
-	Columns []gridColumn
-	Rows    []gridRow
-	Alerts  []gridAlert
-}
-
-func (s *Site) grid(r *http.Request) (view, error) {
-	repo, err := repoOf(r)
-	if err != nil {
-		return view{}, err
-	}
-	name := r.PathValue("job")
-	g, err := s.Signal.Grid(r.Context(), repo, name)
-	if err != nil {
-		return view{}, err
-	}
-	p := gridPage{Repo: repo, Job: name, Summary: grid.Summarize(g, grid.Options{}, s.Now())}
-	shown := g.Columns[:min(len(g.Columns), gridColumns)]
-	for _, c := range shown {
-		p.Columns = append(p.Columns, gridColumn{
-			Name: c.Started.UTC().Format("01-02 15:04"), Link: "/runs/" + c.Build,
-			Title: fmt.Sprintf("build %s of %s, started %s", c.Build, short(c.Commit), c.Started.UTC().Format("2006-01-02 15:04:05 UTC")),
-		})
-	}
-	for _, row := range g.Rows {
-		line := gridRow{Name: row.Name}
-		for i, cell := range row.Cells() {
-			if i == len(shown) {
-				break
-			}
-			line.Cells = append(line.Cells, presentCell(cell, shown[i].Build))
-		}
-		p.Rows = append(p.Rows, line)
-	}
-	for _, a := range p.Summary.Alerts {
-		p.Alerts = append(p.Alerts, gridAlert{Name: a.Test, Count: a.Fails, Message: a.Message})
-	}
-	return view{page: "grid", Title: name + " " + strings.ToLower(string(p.Summary.Status)), Nav: "signal", Topics: "runs", Data: p}, nil
-}
-
 // presentCell gives an outcome its colour and the letter that goes with it.
-func presentCell(c grid.Cell, build string) gridCell {
-	cell := gridCell{Class: "c-fail", Letter: c.Icon, Title: c.Status.String(), Link: "/runs/" + build}
-	switch {
-	case c.Status == grid.NoResult:
+func presentCell(c grid.Cell, link string) gridCell {
+	cell := gridCell{Class: cellClass(c.Status), Letter: c.Icon, Title: outcomeWord(c.Status), Link: link}
+	switch cell.Class {
+	case "c-none":
 		return gridCell{Class: "c-none"}
-	case c.Status == grid.Flake:
-		cell.Class, cell.Letter = "c-flake", "½"
-	case c.Status.Passing():
-		cell.Class = "c-pass"
+	case "c-flake":
+		if cell.Letter == "" {
+			cell.Letter = "½"
+		}
+	case "c-pass":
 		if cell.Letter == "" {
 			cell.Letter = "·"
 		}
-	case c.Status == grid.Running:
-		cell.Class = "c-run"
-	case cell.Letter == "":
-		cell.Letter = "F"
+	case "c-run":
+		if cell.Letter == "" {
+			cell.Letter = "R"
+		}
+	default:
+		if cell.Letter == "" {
+			cell.Letter = "F"
+		}
 	}
 	if c.Message != "" {
 		cell.Title += ": " + c.Message
 	}
 	return cell
+}
+
+// jobSubject is the grid of a repository's job.
+func (s *Site) jobSubject(r *http.Request) (subject, error) {
+	repo, err := repoOf(r)
+	if err != nil {
+		return subject{}, err
+	}
+	name := r.PathValue("job")
+	g, err := s.Signal.Grid(r.Context(), repo, name)
+	if err != nil {
+		return subject{}, err
+	}
+	return subject{
+		name: name, crumbs: []link{{repo.String(), dashboardPath(repo.String())}}, repo: repo, grid: g,
+		base: "/" + repo.String() + "/grid/" + url.PathEscape(name),
+	}, nil
+}
+
+// tabSubject is a tab of a dashboard.
+func (s *Site) tabSubject(r *http.Request) (subject, error) {
+	return s.findTab(r.Context(), r.PathValue("dashboard"), r.PathValue("tab"))
+}
+
+func (s *Site) findTab(ctx context.Context, board, name string) (subject, error) {
+	config, err := s.Signal.Dashboards(ctx)
+	if err != nil {
+		return subject{}, err
+	}
+	d, ok := config.Dashboard(board)
+	if !ok {
+		return subject{}, errNoPage
+	}
+	g, tab, options, err := s.Signal.TabGrid(ctx, board, name)
+	if err != nil {
+		return subject{}, err
+	}
+	u := subject{
+		name: tab.Name, description: tab.Description, crumbs: []link{{d.Name, dashboardPath(d.Name)}}, base: tabPath(d.Name, tab.Name),
+		grid: g, options: options, board: d, tab: tab, news: news(d.Notifications), reading: s.Signal.Reading(ctx, board, name),
+	}
+	if _, group, ok := config.Tab(board, name); ok {
+		u.group = group
+		u.news = append(u.news, news(group.Notifications)...)
+	}
+	// What cannot be read of the options was reported when they were checked;
+	// the rest of them counts.
+	u.start, _ = dashboard.ParseBaseOptions(tab.BaseOptions)
+	owner, repo, _ := strings.Cut(d.Name, "/")
+	if own := (forge.RepoName{Owner: owner, Name: repo}); own.Valid() {
+		u.repo = own // a repository's own dashboard has its name
+	}
+	return u, nil
+}
+
+// column finds a build's column; false if the grid has none.
+func (u subject) column(build string) (grid.Column, bool) {
+	for _, c := range u.grid.Columns {
+		if c.Build == build {
+			return c, true
+		}
+	}
+	return grid.Column{}, false
+}
+
+// openLink leads to a cell's run: a path that redirects there, so that a table
+// of thousands of cells need not hold as many addresses.
+func (u subject) openLink(build, test string) string {
+	return u.base + "/open?" + url.Values{"build": {build}, "test": {test}}.Encode()
+}
+
+func (u subject) betweenLink(from, to string) string {
+	if u.tab.CodeSearch == nil && u.repo == (forge.RepoName{}) {
+		return ""
+	}
+	return u.base + "/between?" + url.Values{"from": {from}, "to": {to}}.Encode()
+}
+
+// gridAlert is a test that fails again and again.
+type gridAlert struct {
+	Name        string
+	Link        string
+	Count       int
+	Message     string
+	First       string
+	FirstLink   string
+	Since       time.Time
+	Good        string
+	GoodLink    string
+	BetweenLink string
+	BugLink     string
+}
+
+// A page tells at most this many alerts.
+const mostAlerts = 10
+
+func (u subject) alerts(sum grid.Summary, page string) ([]gridAlert, string) {
+	var all []gridAlert
+	for i, a := range sum.Alerts {
+		if i == mostAlerts {
+			return all, fmt.Sprintf("%s more fail.", plural(len(sum.Alerts)-i, "test", "tests"))
+		}
+		shown := gridAlert{
+			Name: a.Test, Link: testPath(a.Test), Count: a.Fails, Message: a.Message, First: a.FirstFail.Build, Since: a.FirstFail.Started,
+			FirstLink: u.openLink(a.FirstFail.Build, a.Test), Good: a.LastPass.Build,
+		}
+		if shown.Good != "" {
+			shown.GoodLink = u.openLink(shown.Good, a.Test)
+			shown.BetweenLink = u.betweenLink(shown.Good, shown.First)
+		}
+		if u.tab.FileBug != nil {
+			values := u.tab.Values(u.group, page).Cell(a.LatestFail.Build, a.Test, "FAIL", a.LatestFail.Extra...)
+			if address, err := u.tab.FileBug.Expand(values); err == nil {
+				shown.BugLink = address
+			}
+		}
+		all = append(all, shown)
+	}
+	return all, ""
+}
+
+// testPath is the page of one test through all its runs.
+func testPath(name string) string { return "/tests?" + url.Values{"name": {name}}.Encode() }
+
+// runAnchor is where a test stands on the page of its run.
+func runAnchor(test string) string { return "test-" + strings.Join(strings.Fields(test), "_") }
+
+// open leads from a cell to where its run is shown: the tab's template, or the
+// run here.
+func (s *Site) open(find finder) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		address, err := s.opened(r, find)
+		if err != nil {
+			s.page(func(*http.Request) (view, error) { return view{}, err })(w, r)
+			return
+		}
+		http.Redirect(w, r, address, http.StatusFound)
+	}
+}
+
+func (s *Site) opened(r *http.Request, find finder) (string, error) {
+	u, err := find(r)
+	if err != nil {
+		return "", err
+	}
+	build, test := r.FormValue("build"), r.FormValue("test")
+	column, ok := u.column(build)
+	if !ok {
+		return "", errNoPage
+	}
+	if u.tab.OpenTest != nil {
+		values := u.tab.Values(u.group, u.base).Cell(build, test, r.FormValue("status"), column.Extra...)
+		if address, err := u.tab.OpenTest.Expand(values); err == nil {
+			return address, nil
+		}
+	}
+	e, err := s.Runs.Execution(r.Context(), build)
+	if err != nil {
+		return "", fmt.Errorf("the run of build %s: %w", build, err)
+	}
+	return "/runs/" + url.PathEscape(e.BuildID) + "#" + (&url.URL{Path: runAnchor(test)}).EscapedPath(), nil
+}
+
+// between shows what was committed between two builds, or where to see it.
+func (s *Site) between(find finder) func(*http.Request) (view, error) {
+	return func(r *http.Request) (view, error) {
+		u, err := find(r)
+		if err != nil {
+			return view{}, err
+		}
+		from, ok := u.column(r.FormValue("from"))
+		to, both := u.column(r.FormValue("to"))
+		if !ok || !both {
+			return view{}, errNoPage
+		}
+		if to.Started.Before(from.Started) {
+			from, to = to, from
+		}
+		p := betweenPage{Crumbs: append(u.crumbs, link{u.name, u.base}), Heading: "What changed between two builds"}
+		p.Sentence = fmt.Sprintf("From build %s (%s) to build %s (%s).", from.Build, commitName(from), to.Build, commitName(to))
+		if u.tab.CodeSearch != nil {
+			values := u.tab.Values(u.group, u.base).Between(from.Build, from.Extra, to.Build, to.Extra)
+			if p.External, err = u.tab.CodeSearch.Expand(values); err != nil {
+				p.Empty = "The tab's address of its sources cannot be filled in: " + err.Error() + "."
+			}
+		}
+		if err := s.commits(r.Context(), u, from, to, &p); err != nil {
+			return view{}, err
+		}
+		return view{page: "between", Title: p.Heading, Nav: "signal", Data: p}, nil
+	}
+}
+
+type betweenPage struct {
+	Crumbs   []link
+	Heading  string
+	Sentence string
+	External string
+	Commits  []committed
+	More     string
+	Empty    string
+}
+
+type committed struct {
+	SHA, Subject, Author string
+	At                   time.Time
+}
+
+// A page lists at most this many commits.
+const mostCommits = 250
+
+// commits lists those of a repository of ours, newest first.
+func (s *Site) commits(ctx context.Context, u subject, from, to grid.Column, p *betweenPage) error {
+	switch {
+	case u.repo == (forge.RepoName{}):
+		if p.External == "" && p.Empty == "" {
+			p.Empty = "It is not known where the sources of this tab are."
+		}
+		return nil
+	case from.Commit == "" || to.Commit == "":
+		p.Empty = "One of the builds does not say which commit it tested."
+		return nil
+	case from.Commit == to.Commit:
+		p.Empty = "Both builds tested the same commit."
+		return nil
+	case s.Commits == nil:
+		p.Empty = "No forge is connected that could list the commits."
+		return nil
+	}
+	all, err := s.Commits(ctx, u.repo, from.Commit, to.Commit)
+	if err != nil {
+		return fmt.Errorf("listing the commits from %s to %s of %s: %w", short(from.Commit), short(to.Commit), u.repo, err)
+	}
+	for i := len(all) - 1; i >= 0 && len(p.Commits) < mostCommits; i-- {
+		subject, _, _ := strings.Cut(all[i].Message, "\n")
+		p.Commits = append(p.Commits, committed{SHA: all[i].SHA, Subject: subject, Author: all[i].Author.Name, At: all[i].Author.Time})
+	}
+	p.Sentence += " " + plural(len(all), "commit", "commits") + "."
+	if len(all) > mostCommits {
+		p.More = fmt.Sprintf("The newest %d of %d.", mostCommits, len(all))
+	}
+	if len(all) == 0 {
+		p.Empty = "The newer build has no commit that the older one lacks."
+	}
+	return nil
+}
+
+func commitName(c grid.Column) string {
+	if c.Commit != "" {
+		return short(c.Commit)
+	}
+	return c.Started.UTC().Format("2 Jan 15:04")
 }

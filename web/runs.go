@@ -76,6 +76,7 @@ type runPage struct {
 
 type failedTest struct {
 	ID      string
+	Anchor  string // where links to the test lead
 	Name    string
 	Message string
 	Took    time.Duration
@@ -121,9 +122,15 @@ func (s *Site) failedTests(ctx context.Context, p *runPage) error {
 	if err != nil {
 		return fmt.Errorf("reading the results of %s: %w", p.Run.BuildID, err)
 	}
+	seen := map[string]bool{}
 	for i, t := range build.Tests {
 		if t.Status == result.Fail {
-			p.Tests = append(p.Tests, failedTest{ID: fmt.Sprint("test-", i), Name: t.Name, Message: t.Message, Took: t.Duration})
+			anchor := runAnchor(t.Name)
+			if seen[anchor] {
+				anchor = fmt.Sprint(anchor, "-", i) // it failed more than once
+			}
+			seen[anchor] = true
+			p.Tests = append(p.Tests, failedTest{ID: fmt.Sprint("said-", i), Anchor: anchor, Name: t.Name, Message: t.Message, Took: t.Duration})
 		}
 	}
 	if len(p.Tests) > 0 {

@@ -17,6 +17,7 @@ import (
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/grid"
+	"seaworthy/grid/dashboard"
 	"seaworthy/job"
 	"seaworthy/job/result"
 	"seaworthy/merge"
@@ -61,6 +62,13 @@ type Queue interface {
 type Signal interface {
 	Tabs(ctx context.Context, repo forge.RepoName) ([]signal.Tab, error)
 	Grid(ctx context.Context, repo forge.RepoName, job string) (*grid.Grid, error)
+	// Dashboards are all there are, those of repositories among them.
+	Dashboards(ctx context.Context) (dashboard.Config, error)
+	Summaries(ctx context.Context, dashboard string) ([]signal.TabSummary, error)
+	// TabGrid returns a tab's grid, to be looked at only.
+	TabGrid(ctx context.Context, dashboard, tab string) (*grid.Grid, dashboard.Tab, grid.Options, error)
+	// Reading reports whether more of a tab's results are being read.
+	Reading(ctx context.Context, dashboard, tab string) bool
 }
 
 // Releases are the flows that make releases.
@@ -95,15 +103,14 @@ type Options struct {
 	// releases depart, as it was looked at last; nil shows neither.
 	Artifacts Artifacts
 	Timetable func(repo forge.RepoName) []train.Line
-	// Triage gives clusters of failures and Issues says where people file
-	// issues; without the first there is nothing to see.
-	Triage Triage
-	Issues IssueForm
-	Story     func() []StoryStep
-	Hub       *Hub
-	Now       func() time.Time
-	Log       *slog.Logger
-	Version   string
+	// Commits are those that head has and base has not, oldest first; nil lists
+	// none.
+	Commits func(ctx context.Context, repo forge.RepoName, base, head string) ([]forge.Commit, error)
+	Story   func() []StoryStep
+	Hub     *Hub
+	Now     func() time.Time
+	Log     *slog.Logger
+	Version string
 }
 
 //go:embed templates static
@@ -114,11 +121,14 @@ type Site struct {
 	Options
 	pages map[string]*template.Template
 	mux   *http.ServeMux
+	// boards are the pages under /dashboards/: apart, since their addresses and
+	// those of repositories overlap.
+	boards *http.ServeMux
 }
 
 // New parses the templates and lays out the routes.
 func New(o Options) (*Site, error) {
-	s := &Site{Options: o, pages: map[string]*template.Template{}, mux: http.NewServeMux()}
+	s := &Site{Options: o, pages: map[string]*template.Template{}, mux: http.NewServeMux(), boards: http.NewServeMux()}
 	names, err := fs.Glob(files, "templates/page-*.html")
 	if err != nil {
 		return nil, fmt.Errorf("listing the templates: %w", err)
@@ -155,9 +165,7 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /runs/{id}/log", s.rawLog)
 	s.mux.HandleFunc("GET /runs/{id}/step/{name...}", s.stepLog)
 	s.mux.HandleFunc("GET /signal", s.page(s.signal))
-	s.mux.HandleFunc("GET /{owner}/{repo}/grid/{job}", s.page(s.grid))
-	s.mux.HandleFunc("GET /triage", s.page(s.triage))
-	s.mux.HandleFunc("GET /triage/{id}", s.page(s.cluster))
+	s.gridRoutes()
 	s.mux.HandleFunc("GET /releases", s.page(s.releases))
 	s.mux.HandleFunc("GET /releases/{id}", s.page(s.release))
 	s.mux.HandleFunc("GET /{owner}/{repo}/releases/tag/{tag}", s.page(s.published))
@@ -173,6 +181,10 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	if strings.HasPrefix(r.URL.Path, "/dashboards/") {
+		s.boards.ServeHTTP(w, r)
+		return
+	}
 	s.mux.ServeHTTP(w, r)
 }
 

@@ -4,6 +4,7 @@
 const badge = document.querySelector(".live");
 const main = document.querySelector("main");
 let asking = false, again = false;
+let shown = main.innerHTML; // as the server sent it: scripts may draw into the page
 
 async function refresh() {
   if (asking) { again = true; return; }
@@ -24,7 +25,8 @@ async function refresh() {
 // What a person is doing survives: open folds, the focus, and a log that is
 // scrolled to its end stays at its end.
 function put(fresh) {
-  if (!fresh || fresh.innerHTML === main.innerHTML) return;
+  if (!fresh || fresh.innerHTML === shown) return;
+  shown = fresh.innerHTML;
   const open = new Set([...main.querySelectorAll("details[open][id]")].map((d) => d.id));
   const focus = document.activeElement?.id;
   const atEnd = innerHeight + scrollY >= document.body.scrollHeight - 40;
