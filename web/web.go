@@ -103,6 +103,10 @@ type Options struct {
 	// releases depart, as it was looked at last; nil shows neither.
 	Artifacts Artifacts
 	Timetable func(repo forge.RepoName) []train.Line
+	// Triage gives clusters of failures and Issues says where people file
+	// issues; without the first there is nothing to see.
+	Triage Triage
+	Issues IssueForm
 	// Commits are those that head has and base has not, oldest first; nil lists
 	// none.
 	Commits func(ctx context.Context, repo forge.RepoName, base, head string) ([]forge.Commit, error)
@@ -166,6 +170,8 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /runs/{id}/step/{name...}", s.stepLog)
 	s.mux.HandleFunc("GET /signal", s.page(s.signal))
 	s.gridRoutes()
+	s.mux.HandleFunc("GET /triage", s.page(s.triage))
+	s.mux.HandleFunc("GET /triage/{id}", s.page(s.cluster))
 	s.mux.HandleFunc("GET /releases", s.page(s.releases))
 	s.mux.HandleFunc("GET /releases/{id}", s.page(s.release))
 	s.mux.HandleFunc("GET /{owner}/{repo}/releases/tag/{tag}", s.page(s.published))
