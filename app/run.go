@@ -39,7 +39,8 @@ func (a *App) openSite(context.Context) error {
 	if err := a.openRegistry(); err != nil {
 		return err
 	}
-	a.handler = a.dispatch(hooks, pages, a.embedded)
+	grids := api.Grids(api.GridOptions{Signal: a.Signal, Now: a.o.Now, Log: a.o.Log})
+	a.handler = a.dispatch(hooks, grids, pages, a.embedded)
 	return nil
 }
 
