@@ -62,12 +62,12 @@ func joinAdded(ctx context.Context, groups []*group, leader []int) error {
 			in[l.hash]++
 		}
 	}
-	x := lineIndex{in: in, whole: map[uint64][]int32{}, rarest: map[uint64][]int32{}}
+	x := lineIndex{in: in, whole: map[uint64][]int32{}, rarest: map[uint64][]int32{}, least: 2}
 	for i, g := range groups {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if at, ok := x.find(groups, g.lines); ok {
+		if at, ok := x.find(g.lines, func(i int32) []line { return groups[i].lines }); ok {
 			leader[i] = at
 			continue
 		}
@@ -78,9 +78,10 @@ func joinAdded(ctx context.Context, groups []*group, leader []int) error {
 
 // lineIndex finds statements by their lines.
 type lineIndex struct {
-	in     map[uint64]int32   // how many statements have a line; nil if not known
-	whole  map[uint64][]int32 // the statements that have a line others have, too
+	in     map[uint64]int32   // how many statements have a line
+	whole  map[uint64][]int32 // the statements that have a line
 	rarest map[uint64][]int32 // the statements whose rarest line it is
+	least  int32              // statements must have a line for it to be kept: 2 if all are counted
 }
 
 // rare returns the line of a statement that fewest others have.
@@ -99,18 +100,18 @@ func (x *lineIndex) add(i int, lines []line) {
 		return
 	}
 	for _, l := range lines {
-		if x.in[l.hash] > 1 {
+		if x.in[l.hash] >= x.least {
 			x.whole[l.hash] = append(x.whole[l.hash], int32(i))
 		}
 	}
 	r := x.rare(lines)
-	if x.in[r] > 1 {
+	if x.in[r] >= x.least {
 		x.rarest[r] = append(x.rarest[r], int32(i))
 	}
 }
 
 // find returns the first statement that lines say the same as.
-func (x *lineIndex) find(groups []*group, lines []line) (int, bool) {
+func (x *lineIndex) find(lines []line, of func(int32) []line) (int, bool) {
 	if len(lines) == 0 {
 		return 0, false
 	}
@@ -120,7 +121,7 @@ func (x *lineIndex) find(groups []*group, lines []line) (int, bool) {
 			if best >= 0 && c >= best {
 				return // they are in order
 			}
-			if g := groups[c]; g.lines[0].hash == lines[0].hash && (added(g.lines, lines) || added(lines, g.lines)) {
+			if l := of(c); l[0].hash == lines[0].hash && (added(l, lines) || added(lines, l)) {
 				best = c
 				return
 			}
@@ -144,7 +145,7 @@ func added(short, long []line) bool {
 	}
 	if len(long) <= 16 {
 		for _, l := range short {
-			if !slices.Contains(long, l) {
+			if !slices.ContainsFunc(long, func(m line) bool { return m.hash == l.hash }) {
 				return false
 			}
 		}
