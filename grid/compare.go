@@ -44,7 +44,7 @@ type Side struct {
 // verdicts on the builds are one row, Overall. Of the query the filters, Stale
 // and Recent count.
 func Compare(grids []*Grid, q Query) Comparison {
-	c := Comparison{}
+	c := Comparison{Jobs: []string{}, Rows: []ComparedRow{}}
 	recent := Options{Recent: q.Recent}.withDefaults().Recent
 	sides := map[string][]Side{}
 	for i, g := range grids {

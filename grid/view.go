@@ -61,9 +61,9 @@ func (q Query) View(g *Grid) View {
 	rows, groups := q.choose(g)
 	v := View{Job: g.Job, Headers: g.Settings.Headers, Total: len(g.Columns), Matching: len(rows), All: len(g.Rows), Texts: []string{""}}
 	from, to := q.Columns.clamp(len(g.Columns))
-	v.From, v.Columns = from, slices.Clone(g.Columns[from:to])
+	v.From, v.Columns = from, append([]Column{}, g.Columns[from:to]...)
 	first, last := q.Rows.clamp(len(rows))
-	v.RowsFrom = first
+	v.RowsFrom, v.Rows = first, make([]ViewRow, 0, last-first)
 	w := viewer{view: &v, numbers: map[string]int{"": 0}, left: q.Messages}
 	if w.left == 0 {
 		w.left = 96 << 10
