@@ -23,8 +23,11 @@ func about(b result.Build, repo forge.RepoName) bool {
 	return ok
 }
 
-// column is a stored build as a grid shows it.
-func column(b result.Build, settings grid.Settings, job string) grid.Build {
+// column is a stored build as a grid shows it, but for its tests. One that has
+// ended has a time when it did, whatever finished.json says: where that is
+// missing or cannot be, the time it began, else one long enough ago that
+// nothing more is expected of it.
+func column(b result.Build, settings grid.Settings, job string, now time.Time) grid.Build {
 	c := grid.Build{ID: b.ID, Job: job, Malformed: b.Malformed}
 	if b.Started != nil {
 		c.Started = moment(b.Started.Timestamp)
@@ -34,13 +37,14 @@ func column(b result.Build, settings grid.Settings, job string) grid.Build {
 		c.Finished = moment(b.Finished.Timestamp)
 		c.Passed, c.Result = b.Finished.Passed, b.Finished.Result
 		c.Commit = cmp.Or(b.Finished.Revision, c.Commit)
-		if c.Finished.IsZero() { // it has ended, whenever that was
-			c.Finished = cmp.Or(c.Started, time.Unix(0, 0).UTC())
-		}
-		if c.Started.IsZero() {
-			c.Started = c.Finished
+		if !possible(c.Finished, now) {
+			c.Finished = now.Add(-2 * grid.PodAwaited)
+			if possible(c.Started, now) {
+				c.Finished = c.Started
+			}
 		}
 	}
+	c.Pull = pullRefs(b, forge.RepoName{}).pull
 	if b.Pod != nil {
 		c.Pod = &grid.Pod{Passed: b.Pod.Passed, Decorated: b.Pod.Decorated, Message: b.Pod.Message}
 	}
@@ -59,6 +63,12 @@ func column(b result.Build, settings grid.Settings, job string) grid.Build {
 		}
 	}
 	return c
+}
+
+// possible reports whether a time can be right: a grid passes over those that
+// cannot.
+func possible(t, now time.Time) bool {
+	return t.Year() >= 2000 && t.Before(now.Add(24*time.Hour))
 }
 
 // tests are the runs of a build's tests as a grid takes them.

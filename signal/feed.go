@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"seaworthy/forge"
+	"seaworthy/grid"
 	"seaworthy/job"
 	"seaworthy/job/result"
 )
@@ -60,12 +61,12 @@ func (s *Service) listeners() []consumer {
 }
 
 // feed hands a build that is over to all consumers.
-func (s *Service) feed(ctx context.Context, g group, p place, b result.Build) error {
+func (s *Service) feed(ctx context.Context, g group, p place, b result.Build, c grid.Build) error {
 	all := s.listeners()
 	if len(all) == 0 {
 		return nil
 	}
-	r := buildResult(g, p, b)
+	r := buildResult(g, p, b, c)
 	for _, c := range all {
 		if err := c.take(ctx, r); err != nil {
 			return fmt.Errorf("handing %s to %s: %w", r.Path, c.name, err)
@@ -74,8 +75,7 @@ func (s *Service) feed(ctx context.Context, g group, p place, b result.Build) er
 	return nil
 }
 
-func buildResult(g group, p place, b result.Build) BuildResult {
-	c := column(b, g.settings, p.job)
+func buildResult(g group, p place, b result.Build, c grid.Build) BuildResult {
 	r := BuildResult{
 		Path: strings.Trim(p.address+"/"+b.Path, "/"), Repo: g.repo, Job: p.job, Type: g.kind, Build: b.ID, Commit: c.Commit,
 		Started: c.Started, Finished: c.Finished, Passed: c.Passed, Tests: b.Tests, Group: g.test,

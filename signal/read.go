@@ -360,13 +360,13 @@ func (s *Service) settle(ctx context.Context, g group, next *snapshot, u unread,
 		return
 	}
 	b.ID = u.ID
-	c := column(b, g.settings, u.place.job)
+	c := column(b, g.settings, u.place.job, now)
 	over := g.settings.Settled(c, now) || !c.Started.IsZero() && now.Sub(c.Started) > abandoned
 	if about(b, g.repo) && (b.Finished != nil || !g.finished) {
 		c.Tests = tests(b)
 		next.grid.Append(c, now)
 		if over {
-			if err := s.feed(ctx, g, *u.place, b); err != nil {
+			if err := s.feed(ctx, g, *u.place, b, c); err != nil {
 				s.o.Log.Warn("a build is read again later", "error", err)
 				return
 			}
