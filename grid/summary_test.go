@@ -21,11 +21,12 @@ const letters = ".PWSRAUCBTGDFKLV"
 func drawn(t *testing.T, rows string) *grid.Grid {
 	t.Helper()
 	g := grid.New("j")
-	for line := range strings.SplitSeq(rows, "/") {
+	for line := range strings.SplitSeq(rows, " / ") {
 		name, cells, found := strings.Cut(strings.TrimSpace(line), " ")
 		if !found {
 			continue
 		}
+		cells = strings.ReplaceAll(cells, " ", "")
 		r := &grid.Row{Name: name}
 		for i, letter := range cells {
 			status := grid.Outcome(strings.IndexRune(letters, letter))

@@ -82,7 +82,7 @@ func (q Query) View(g *Grid) View {
 
 // part is the runs of the columns from one to before another.
 func (r *Row) part(from, to int) []int {
-	var out []int
+	out := make([]int, 0, 2*min(len(r.Runs), to-from))
 	at := 0
 	for _, run := range r.Runs {
 		if n := min(at+run.Count, to) - max(at, from); n > 0 {
