@@ -47,6 +47,7 @@ func (c *checker) project(p Project) {
 	}
 	c.release(p.Release)
 	c.grid(p.Grid)
+	c.alerts(p.Alerts)
 	c.signal(p.Signal)
 }
 

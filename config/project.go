@@ -23,6 +23,7 @@ type Project struct {
 	Packages []artifact.PackageSpec `json:"packages" doc:"Packages for deb, rpm and apk, made of what was built for each platform."`
 	Release  Release                `json:"release" doc:"How releases are named, judged and told of."`
 	Grid     Grid                   `json:"grid" doc:"How test results are shown."`
+	Alerts   Alerts                 `json:"alerts" doc:"Who is told when tests begin to fail again and again."`
 	Signal   Signal                 `json:"signal" doc:"What decides whether a branch is red, yellow or green."`
 
 	// Warnings of Parse: the file can be used, but look at these.
@@ -175,5 +176,6 @@ func defaults() Project {
 			Announce:      Announce{Subject: "{name} {version} is out"},
 			Issue:         ReleaseIssue{Open: "always"},
 		},
+		Alerts: Alerts{Issues: AlertIssues{Labels: []string{"kind/failing-test"}}},
 	}
 }
