@@ -49,24 +49,28 @@ func Decode(data []byte) (*Grid, error) {
 	return g, nil
 }
 
-// mostPacked is how many times smaller than its content a block may be, at
-// most; real ones are some ten times smaller.
-const mostPacked = 400
+// mostPacked is how many times larger than a packed block its content may be,
+// so that little data cannot make a reader take much memory. What would pack
+// better is not packed.
+const mostPacked = 64
 
 func unpack(data []byte) (block, rest []byte, err error) {
 	size, n := binary.Uvarint(data)
-	if n <= 0 || size > uint64(len(data)-n) {
+	if n <= 0 || size>>1 > uint64(len(data)-n) {
 		return nil, nil, fmt.Errorf("%w: it is cut off", ErrMalformed)
 	}
-	packed := data[n : n+int(size)]
-	length, err := s2.DecodedLen(packed)
-	if err != nil || length > mostPacked*len(packed) {
-		return nil, nil, fmt.Errorf("%w: a block of %d bytes cannot hold %d", ErrMalformed, len(packed), length)
+	block, rest = data[n:n+int(size>>1)], data[n+int(size>>1):]
+	if size&1 == 0 {
+		return block, rest, nil
 	}
-	if block, err = s2.Decode(nil, packed); err != nil {
+	length, err := s2.DecodedLen(block)
+	if err != nil || length > mostPacked*len(block) {
+		return nil, nil, fmt.Errorf("%w: a block of %d bytes cannot hold %d", ErrMalformed, len(block), length)
+	}
+	if block, err = s2.Decode(nil, block); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	return block, data[n+int(size):], nil
+	return block, rest, nil
 }
 
 // decoder reads the body. After the first error it reads zeros.

@@ -15,12 +15,13 @@ import (
 //
 //	magic     "SWG" and the version, 4 bytes
 //	checksum  CRC-32C of all that follows, 4 bytes, little endian
-//	body      its length, and an S2 block: counts, columns, rows; below
-//	texts     its length, and an S2 block: how many there are, the length of
-//	          each, and one after the other
+//	body      a block: counts, columns, rows; see below
+//	texts     a block: how many there are, the length of each, and one after the
+//	          other
 //	values    of all metrics, 4 bytes each, IEEE 754, little endian
 //
-// In the body a text is its number among the texts, where 0 is the empty one.
+// A block is its length, times two, and its bytes; plus one, if these are packed
+// as S2 does. In the body a text is its number among the texts, where 0 is the empty one.
 // A row's name is how many bytes it shares with that of the row before, how many
 // follow, and these.
 const (
@@ -165,8 +166,11 @@ func (e *encoder) bytes() []byte {
 	out := append(make([]byte, 0, len(e.values)+(len(e.body)+len(texts))/2+64), magic...)
 	out = append(out, version, 0, 0, 0, 0)
 	for _, block := range [][]byte{e.body, texts} {
-		packed := s2.Encode(nil, block)
-		out = append(binary.AppendUvarint(out, uint64(len(packed))), packed...)
+		size := uint64(len(block)) << 1
+		if packed := s2.Encode(nil, block); len(block) <= mostPacked*len(packed) {
+			block, size = packed, uint64(len(packed))<<1+1
+		}
+		out = append(binary.AppendUvarint(out, size), block...)
 	}
 	out = append(out, e.values...)
 	binary.LittleEndian.PutUint32(out[4:], checksum(out[8:]))

@@ -1,14 +1,19 @@
 package grid_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/klauspost/compress/s2"
 
 	"seaworthy/grid"
 )
@@ -175,7 +180,7 @@ func use(t *testing.T, data []byte) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, g := range []*grid.Grid{rich(), of(build(1, "a"), build(2, "-a")), grid.New("")} {
+	for _, g := range fuzzed() {
 		data, err := g.Encode()
 		if err != nil {
 			f.Fatal(err)
@@ -183,4 +188,78 @@ func FuzzDecode(f *testing.F) {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) { use(t, sealed(data)) })
+}
+
+func fuzzed() []*grid.Grid {
+	return []*grid.Grid{rich(), of(build(1, "a"), build(2, "-a")), grid.New("")}
+}
+
+// The parts of the data, so that what is wrong lies beneath the packing.
+func FuzzDecodeParts(f *testing.F) {
+	for _, g := range fuzzed() {
+		data, err := g.Encode()
+		if err != nil {
+			f.Fatal(err)
+		}
+		body, rest := part(f, data[8:])
+		texts, values := part(f, rest)
+		f.Add(body, texts, values)
+	}
+	f.Fuzz(func(t *testing.T, body, texts, values []byte) { use(t, joined(body, texts, values)) })
+}
+
+func part(t testing.TB, data []byte) (block, rest []byte) {
+	size, n := binary.Uvarint(data)
+	rest = data[n+int(size>>1):]
+	block, err := s2.Decode(nil, data[n:n+int(size>>1)])
+	if err != nil || size&1 == 0 {
+		t.Fatalf("a block of %d bytes: %v", size>>1, err)
+	}
+	return block, rest
+}
+
+func joined(body, texts, values []byte) []byte {
+	data := make([]byte, 8)
+	for _, b := range [][]byte{body, texts} {
+		data = append(binary.AppendUvarint(data, uint64(len(b))<<1), b...)
+	}
+	return sealed(append(data, values...))
+}
+
+// What says that it holds much does not get the memory for it. Memory is counted
+// for the whole process: so this one runs alone.
+func TestDecodeHuge(t *testing.T) {
+	huge := binary.AppendUvarint(nil, 1<<40)
+	many := bytes.Repeat(huge, 8)
+	zeros := s2.Encode(nil, make([]byte, 64<<20))
+	bomb := sealed(append(binary.AppendUvarint(make([]byte, 8), uint64(len(zeros))<<1+1), zeros...))
+	for name, data := range map[string][]byte{"counts": joined(many, []byte{0}, nil), "texts": joined(nil, huge, nil), "bomb": bomb} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := grid.Decode(data); !errors.Is(err, grid.ErrMalformed) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
+			t.Errorf("%s: %d bytes were taken for %d", name, n, len(data))
+		}
+	}
+}
+
+// Texts that pack too well are kept as they are.
+func TestEncodeRepetitive(t *testing.T) {
+	t.Parallel()
+	b := build(99)
+	for i := range 300 {
+		b.Tests = append(b.Tests, grid.Test{Name: fmt.Sprint("t", i), Status: grid.Fail, Message: strings.Repeat("x", 400) + fmt.Sprint(i%10)})
+	}
+	b.Commit = strings.Repeat("a", 1<<20)
+	g := of(b)
+	got, err := grid.Decode(encoded(t, g))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(g, got, same); diff != "" {
+		t.Error(diff)
+	}
 }
