@@ -19,7 +19,7 @@ const maxPattern = 4096
 // cannot work, a default tab that is not there, a test group without builds to
 // look for.
 func (c Config) Check() []Problem {
-	k := checker{}
+	k := checker{tried: map[string]error{}}
 	switch {
 	case len(c.TestGroups) == 0:
 		k.fail("", 0, "there are no test groups: write test_groups, or give the job files whose annotations make them")
@@ -39,7 +39,22 @@ func (c Config) Check() []Problem {
 	return strict.Sort(k.problems)
 }
 
-type checker struct{ problems []Problem }
+type checker struct {
+	problems []Problem
+	// tried keeps what came of base options and links: tabs repeat the same few.
+	tried map[string]error
+}
+
+// try calls f for a text unless that was done before.
+func (k *checker) try(kind, text string, f func() error) error {
+	key := kind + "\x00" + text
+	err, ok := k.tried[key]
+	if !ok {
+		err = f()
+		k.tried[key] = err
+	}
+	return err
+}
 
 func (k *checker) fail(file string, line int, format string, args ...any) {
 	if file == "" {
@@ -384,7 +399,7 @@ func (k *checker) odd(t Tab, what string) {
 	if b := t.BrokenColumnThreshold; b < 0 || b > 1 {
 		k.warn(t.File, at("broken_column_threshold"), "%s: broken_column_threshold is %v: write a share from 0 to 1", what, b)
 	}
-	if _, err := ParseBaseOptions(t.BaseOptions); err != nil {
+	if err := k.try("base_options", t.BaseOptions, func() error { _, err := ParseBaseOptions(t.BaseOptions); return err }); err != nil {
 		k.warn(t.File, at("base_options"), "%s: base_options: %v", what, err)
 	}
 	if h := t.Health; h != nil {
@@ -393,7 +408,7 @@ func (k *checker) odd(t Tab, what string) {
 		}
 	}
 	for _, l := range t.links() {
-		if err := l.link.check(); err != nil {
+		if err := k.try("link", l.link.URL, l.link.check); err != nil {
 			k.warn(t.File, at(l.field), "%s: %s: %v", what, l.field, err)
 		}
 	}
