@@ -19,59 +19,68 @@ type Alert struct {
 	Mails []string `json:"mails,omitempty"`
 }
 
-// alert walks a row from the newest cell: enough failures in a row, not yet
+// outage is a streak of failures, by columns counted from the newest.
+type outage struct {
+	total, streak, passes int
+	first, latest, good   int // -1: none
+}
+
+// outage walks a row from the newest cell: enough failures in a row, not yet
 // followed by enough passes, are an alert. Running and empty cells, and those
 // that neither passed nor failed, are passed over. A flaky cell ends a streak
 // that is long enough, since it cannot be said which build is at fault, and
 // sets back one that is not.
-func (g *Grid) alert(r *Row, o Options) (Alert, bool) {
-	var total, streak, passes int
-	first, latest, good := -1, -1, -1
+func (r *Row) outage(o Options) (outage, bool) {
+	w := outage{first: -1, latest: -1, good: -1}
 	at := 0
-walk:
 	for _, run := range r.Runs {
 		begin := at
 		at += run.Count
 		switch s := run.Status; {
 		case s.Passing():
-			enough := passes+run.Count >= o.Passes
-			passes += run.Count
-			if streak >= o.Failures {
-				if good < 0 {
-					good = begin
+			w.passes += run.Count
+			over := w.passes >= o.Passes
+			if w.streak < o.Failures {
+				if over {
+					return w, false
 				}
-				if enough {
-					break walk
-				}
+				w.streak = 0
 				continue
 			}
-			if enough {
-				return Alert{}, false
+			if w.good < 0 {
+				w.good = begin
 			}
-			streak = 0
+			if over {
+				return w, true
+			}
 		case s.Failing():
-			passes, good = 0, -1
-			streak += run.Count
-			total += run.Count
-			if latest < 0 {
-				latest = begin
+			w.passes, w.good = 0, -1
+			w.streak += run.Count
+			w.total += run.Count
+			if w.latest < 0 {
+				w.latest = begin
 			}
-			first = at - 1
+			w.first = at - 1
 		case s == Flake:
-			passes = 0
-			if streak >= o.Failures {
-				break walk
+			w.passes = 0
+			if w.streak >= o.Failures {
+				return w, true
 			}
-			streak = 0
+			w.streak = 0
 		}
 	}
-	if streak < o.Failures {
+	return w, w.streak >= o.Failures
+}
+
+func (g *Grid) alert(r *Row, o Options) (Alert, bool) {
+	w, ok := r.outage(o)
+	if !ok {
 		return Alert{}, false
 	}
-	note := r.Note(latest)
-	a := Alert{Test: r.Name, Fails: total, FirstFail: g.Columns[first], LatestFail: g.Columns[latest], Message: note.Message}
-	if good >= 0 {
-		a.LastPass = g.Columns[good]
+	note := r.Note(w.latest)
+	a := Alert{Test: r.Name, Fails: w.total, FirstFail: g.Columns[w.first], LatestFail: g.Columns[w.latest], Message: note.Message}
+	if w.good >= 0 {
+		a.LastPass = g.Columns[w.good]
 	}
 	if note.Property != "" {
 		a.Properties = map[string]string{g.Settings.UserProperty: note.Property}
