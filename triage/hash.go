@@ -14,7 +14,7 @@ const (
 // mix joins two hashes; the order matters.
 func mix(a, b uint64) uint64 {
 	high, low := bits.Mul64(a^prime1, b^prime2)
-	return high ^ low ^ bits.RotateLeft64(b, 29)
+	return high ^ low ^ bits.RotateLeft64(a, 17) + bits.RotateLeft64(b, 29)
 }
 
 func hashBytes(b []byte) uint64 { return hash(b) }

@@ -196,7 +196,7 @@ func joinRenamed(groups []*group, leader []int) {
 			}
 			unknown++
 			if !fresh { // a name of several words is one name
-				h, fresh = mix(h, prime2), true
+				h, fresh = mix(h, 1), true
 			}
 		})
 		if unknown == 0 || known < leastWords || unknown*3 > known {

@@ -31,8 +31,10 @@ func numericMoment(text string, i int) int {
 	case n == 4 && i+9 < len(text) && (text[i+4] == '-' || text[i+4] == '/') && digits(text, i+5) == 2 && text[i+7] == text[i+4] && digits(text, i+8) == 2:
 		at := i + 10
 		if at < len(text) && strings.IndexByte("T _", text[at]) >= 0 {
-			if to := clock(text, at+1); to > 0 {
-				return to
+			for _, separator := range []byte(":_-") { // the latter in names of files
+				if to := clockOf(text, at+1, separator); to > 0 {
+					return to
+				}
 			}
 		}
 		return at
@@ -139,19 +141,21 @@ func digits(text string, i int) int {
 
 // clock returns where a time of day ends that begins at text[i], with its
 // fraction, its zone and Go's monotonic reading; 0 if there is none.
-func clock(text string, i int) int {
+func clock(text string, i int) int { return clockOf(text, i, ':') }
+
+func clockOf(text string, i int, separator byte) int {
 	n := digits(text, i)
 	if n < 1 || n > 2 {
 		return 0
 	}
 	i += n
 	for range 2 {
-		if i >= len(text) || text[i] != ':' || digits(text, i+1) != 2 {
+		if i >= len(text) || text[i] != separator || digits(text, i+1) != 2 {
 			return 0
 		}
 		i += 3
 	}
-	if i < len(text) && (text[i] == '.' || text[i] == ',') && digits(text, i+1) > 0 {
+	if i < len(text) && (text[i] == '.' || text[i] == ',' || text[i] == separator) && digits(text, i+1) > 0 {
 		i += 1 + digits(text, i+1)
 	}
 	i = offset(text, i)

@@ -55,6 +55,7 @@ type scanner struct {
 	field     int    // of the present blank-separated field in out
 	before    int    // of the field before that, -1 at the start of a line
 	maps      []int  // where the open brackets of map[ began in out, -1 for other brackets
+	inMap     int    // how many of them are of map[
 	word      extent // the last word of letters in text
 	seen      map[uint64]struct{}
 	ends      []int  // where in out each of lines ends, its newline included
@@ -82,12 +83,13 @@ func (s *scanner) read(text string) {
 
 func (s *scanner) readLine(from, to int) {
 	s.start = len(s.out)
-	s.field, s.before, s.maps, s.word = s.start, -1, s.maps[:0], extent{}
+	s.field, s.before, s.maps, s.inMap, s.word = s.start, -1, s.maps[:0], 0, extent{}
 	for i := from; i < to; {
 		i = s.step(i, to)
 	}
 	s.endField()
 	s.out = bytes.TrimRight(s.out, " ")
+	s.out = s.out[:s.start+goroutine(s.out[s.start:])]
 	if len(s.out) == s.start {
 		return
 	}
@@ -101,6 +103,18 @@ func (s *scanner) readLine(from, to int) {
 	s.incidents = append(s.incidents, len(s.lines) > 1 && circumstance(s.out[s.start:]))
 	s.out = append(s.out, '\n')
 	s.ends = append(s.ends, len(s.out))
+}
+
+// goroutine returns the length of a line without what Go says in the heading of
+// a goroutine's stack about how long it waited: [select, 2 minutes].
+func goroutine(l []byte) int {
+	if !bytes.HasPrefix(l, []byte("goroutine "+markNumber+" [")) {
+		return len(l)
+	}
+	if comma := bytes.IndexByte(l, ','); comma > 0 && bytes.HasSuffix(l, []byte("]:")) {
+		return comma + copy(l[comma:], "]:")
+	}
+	return len(l)
 }
 
 // conclude leaves circumstances out, unless little else is said.
@@ -204,17 +218,17 @@ func (s *scanner) step(i, end int) int {
 		if n := address6(s.text[i:end]); n > 0 {
 			return s.mark(markIP, i, i+n)
 		}
-	case b == '[':
+	case b == '[' && len(s.maps) < 64:
 		at := -1
 		if bytes.HasSuffix(s.out[s.start:], []byte("map")) {
 			at = len(s.out) + 1
+			s.inMap++
 		}
-		if len(s.maps) < 64 {
-			s.maps = append(s.maps, at)
-		}
+		s.maps = append(s.maps, at)
 	case b == ']' && len(s.maps) > 0:
 		if at := s.maps[len(s.maps)-1]; at >= 0 && at <= len(s.out) {
 			sortFields(s.out[at:])
+			s.inMap--
 		}
 		s.maps = s.maps[:len(s.maps)-1]
 	}
@@ -237,11 +251,11 @@ func (s *scanner) blank() {
 	if len(s.out) == s.start || s.out[len(s.out)-1] == ' ' {
 		return
 	}
-	if len(s.maps) == 0 {
+	if s.inMap == 0 {
 		s.endField()
 	}
 	s.out = append(s.out, ' ')
-	if len(s.maps) == 0 {
+	if s.inMap == 0 {
 		s.before, s.field = s.field, len(s.out)
 	}
 }
