@@ -30,8 +30,8 @@ func (a *App) openSite(context.Context) error {
 		Secret: secret, Verify: github.VerifySignature, Decode: github.DecodeEvent, Ingest: a.ingest, Now: a.o.Now, Log: a.o.Log,
 	})
 	pages, err := web.New(web.Options{
-		Repos: a.Repos, Runs: a.Runs, Forge: a.Forge, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Artifacts: a.Runs, Timetable: a.trains.of,
-		Commits: a.commits, Story: a.o.Story, Hub: a.Hub, Now: a.o.Now, Log: a.o.Log, Version: a.o.Version,
+		Repos: a.Repos, Runs: a.Runs, Forge: a.Forge, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Artifacts: a.Runs, Timetable: a.trains.of, Triage: a.Triage,
+		Commits: a.commits, Verdicts: func(r forge.RepoName) web.Verdicts { return a.Reports(r) }, Story: a.o.Story, Hub: a.Hub, Now: a.o.Now, Log: a.o.Log, Version: a.o.Version,
 	})
 	if err != nil {
 		return err
@@ -57,6 +57,7 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return a.watch(gctx) })
 	g.Go(func() error { return a.collect(gctx) })
 	g.Go(func() error { return a.runSignal(gctx) })
+	g.Go(func() error { return a.runTriage(gctx) })
 	return stopped(ctx, g.Wait())
 }
 

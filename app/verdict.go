@@ -26,6 +26,9 @@ func (a *App) Reports(repo forge.RepoName) *report.Service {
 		Settings: func(ctx context.Context) (report.Settings, error) { return a.signalSettings(ctx, repo) },
 		Jobs:     func(ctx context.Context) (map[string]report.Job, error) { return a.signalJobs(ctx, repo) },
 	}
+	if a.Triage != nil {
+		o.Clusters = a.Triage
+	}
 	return report.New(o)
 }
 

@@ -68,6 +68,7 @@ type runPage struct {
 	Builds  []stepsBuild
 	Tests   []failedTest
 	Counted string // how many of the tests failed
+	Known   []knownRow
 	Lines   []logLine
 	Skipped string
 	Live    bool
@@ -92,6 +93,9 @@ func (s *Site) run(r *http.Request) (view, error) {
 		p.Mark.Word += " in " + d
 	}
 	if err := s.failedTests(r.Context(), &p); err != nil {
+		return view{}, err
+	}
+	if p.Known, err = s.known(r.Context(), e, p.Tests); err != nil {
 		return view{}, err
 	}
 	if p.Builds, err = s.builds(r.Context(), e); err != nil {

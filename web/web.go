@@ -110,11 +110,14 @@ type Options struct {
 	// Commits are those that head has and base has not, oldest first; nil lists
 	// none.
 	Commits func(ctx context.Context, repo forge.RepoName, base, head string) ([]forge.Commit, error)
-	Story   func() []StoryStep
-	Hub     *Hub
-	Now     func() time.Time
-	Log     *slog.Logger
-	Version string
+	// Verdicts answers for the signal of a repository; nil has no pages of tests
+	// and of the report.
+	Verdicts func(repo forge.RepoName) Verdicts
+	Story    func() []StoryStep
+	Hub      *Hub
+	Now      func() time.Time
+	Log      *slog.Logger
+	Version  string
 }
 
 //go:embed templates static
@@ -170,6 +173,7 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /runs/{id}/step/{name...}", s.stepLog)
 	s.mux.HandleFunc("GET /signal", s.page(s.signal))
 	s.gridRoutes()
+	s.verdictRoutes()
 	s.mux.HandleFunc("GET /triage", s.page(s.triage))
 	s.mux.HandleFunc("GET /triage/{id}", s.page(s.cluster))
 	s.mux.HandleFunc("GET /releases", s.page(s.releases))

@@ -242,30 +242,7 @@ func (s *Service) Search(ctx context.Context, words string, limit int) ([]Found,
 	if err != nil {
 		return nil, 0, err
 	}
-	type hit struct {
-		rank   int
-		series []history.Series
-	}
-	var mu sync.Mutex
-	hits := map[string]*hit{}
-	err = s.each(ctx, v, func(t tab, g *grid.Grid) {
-		for _, r := range g.Rows {
-			rank, ok := history.Match(r.Name, words)
-			if words == "" {
-				ok = failed(r)
-			}
-			if !ok {
-				continue
-			}
-			series, _ := history.From(g, v.source(t), r.Name)
-			mu.Lock()
-			if hits[r.Name] == nil {
-				hits[r.Name] = &hit{rank: rank}
-			}
-			hits[r.Name].series = append(hits[r.Name].series, series)
-			mu.Unlock()
-		}
-	})
+	hits, err := s.hits(ctx, v, words)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -283,6 +260,47 @@ func (s *Service) Search(ctx context.Context, words string, limit int) ([]Found,
 		return cmp.Or(ranks[x.Name]-ranks[y.Name], worst(x.State)-worst(y.State), y.Fails-x.Fails, strings.Compare(x.Name, y.Name))
 	})
 	return found[:min(limit, len(found))], len(found), nil
+}
+
+type hit struct {
+	rank   int
+	series []history.Series
+}
+
+// hits are the tests that answer a search, with their series in every job.
+func (s *Service) hits(ctx context.Context, v *view, words string) (map[string]*hit, error) {
+	var mu sync.Mutex
+	hits := map[string]*hit{}
+	err := s.each(ctx, v, func(_ tab, g *grid.Grid) {
+		for _, r := range g.Rows {
+			rank, ok := history.Match(r.Name, words)
+			if words == "" { // a build as a whole is no test
+				ok = failed(r) && r.Name != g.Overall()
+			}
+			if !ok {
+				continue
+			}
+			mu.Lock()
+			hits[r.Name] = &hit{rank: rank}
+			mu.Unlock()
+		}
+	})
+	if err != nil || len(hits) == 0 {
+		return hits, err
+	}
+	err = s.each(ctx, v, func(t tab, g *grid.Grid) {
+		for _, r := range g.Rows {
+			h := hits[r.Name]
+			if h == nil {
+				continue
+			}
+			series, _ := history.From(g, v.source(t), r.Name)
+			mu.Lock()
+			h.series = append(h.series, series)
+			mu.Unlock()
+		}
+	})
+	return hits, err
 }
 
 // failed reports whether any run of a row failed, by runs of equal cells.

@@ -131,13 +131,15 @@ func (j *Job) state(f facts, at time.Time) {
 	}
 }
 
-// overall ends the names of rows that are verdicts on builds.
-const overall = ".Overall"
+// isOverall reports whether a row is the verdict on builds, or on their pods.
+func isOverall(row string) bool {
+	return row == "Overall" || strings.HasSuffix(row, ".Overall") || strings.HasSuffix(row, ".Pod")
+}
 
 // alerted tells of tests that fail again and again; the build as a whole only
 // where no test explains why it fails.
 func alerted(alerts []grid.Alert) string {
-	tests := slices.DeleteFunc(slices.Clone(alerts), func(a grid.Alert) bool { return strings.HasSuffix(a.Test, overall) })
+	tests := slices.DeleteFunc(slices.Clone(alerts), func(a grid.Alert) bool { return isOverall(a.Test) })
 	switch {
 	case len(tests) == 0 && len(alerts) > 0:
 		return fmt.Sprintf("the build failed %d times in a row", alerts[0].Fails)
@@ -217,7 +219,7 @@ func (j *Job) explain(r Rules, issues []Issue) {
 	}
 	names := []string{j.Job, j.Tab}
 	for _, f := range j.Failures {
-		if !strings.HasSuffix(f.Test, overall) {
+		if !isOverall(f.Test) {
 			names = append(names, f.Test)
 		}
 	}
