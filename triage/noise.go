@@ -52,17 +52,21 @@ func (s *scanner) number(i, j, end int) int {
 	if text[i] == '0' && j > i+2 && text[i+1]|0x20 == 'x' && allHex(text[i+2:j]) {
 		return s.mark(markHex, i, j)
 	}
-	if n := identifier(text, i, j); n > 0 {
-		return s.mark(markID, i, i+n)
+	k := measure(text, i)
+	if k < j || j-i >= 7 && allHex(text[i:j]) { // not 1h5m30s
+		if n := identifier(text, i, j); n > 0 {
+			return s.mark(markID, i, i+n)
+		}
 	}
-	k := i
+	measured := k
+	k = i
 	for k < end && is(text[k], digit) {
 		k++
 	}
 	if k == j && k-i <= 3 && s.named(i) && (k == end || text[k] != '.' || k+1 == end || !is(text[k+1], digit)) {
 		return s.keep(i, k)
 	}
-	k = measure(text, i)
+	k = measured
 	mark := markNumber
 	if i > 1 && text[i-1] == '-' && is(text[i-2], alnum) { // a generated name may happen to have digits alone
 		mark = markID
