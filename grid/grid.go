@@ -166,7 +166,7 @@ func (g *Grid) settle() {
 		}
 		ordered = ordered && (i == 0 || newerFirst(g.Columns[i-1], g.Columns[i]) < 0)
 	}
-	if ordered && unknown == 0 {
+	if ordered && (unknown == 0 || unknown == len(g.Columns)) {
 		return
 	}
 	order := arrangement(g.Columns)
@@ -193,25 +193,25 @@ func arrangement(columns []Column) []int {
 			known = append(known, i)
 		}
 	}
-	slices.SortFunc(known, func(a, b int) int { return newerFirst(columns[a], columns[b]) })
-	slices.SortFunc(unknown, func(a, b int) int { return newerFirst(columns[b], columns[a]) })
-	for _, u := range unknown { // the lowest number first
-		at, nearest := len(known), -1
-		for i, k := range known {
-			if columns[k].since().IsZero() {
-				continue
-			}
-			lower := job.CompareBuildIDs(columns[k].Build, columns[u].Build) < 0
-			if lower && (nearest < 0 || job.CompareBuildIDs(columns[k].Build, columns[nearest].Build) > 0) {
-				at, nearest = i, k
-			}
+	number := func(a, b int) int { return job.CompareBuildIDs(columns[a].Build, columns[b].Build) }
+	newest := func(a, b int) int { return newerFirst(columns[a], columns[b]) }
+	numbered := slices.SortedFunc(slices.Values(known), number)
+	above := map[int][]int{} // by the column that they stand before; -1 is none
+	slices.SortFunc(unknown, newest)
+	for _, u := range unknown {
+		lower, _ := slices.BinarySearchFunc(numbered, u, number)
+		anchor := -1
+		if lower > 0 {
+			anchor = numbered[lower-1]
 		}
-		for at > 0 && columns[known[at-1]].since().IsZero() {
-			at-- // above those of lower numbers that stand there already
-		}
-		known = slices.Insert(known, at, u)
+		above[anchor] = append(above[anchor], u)
 	}
-	return known
+	slices.SortFunc(known, newest)
+	order := make([]int, 0, len(columns))
+	for _, k := range known {
+		order = append(append(order, above[k]...), k)
+	}
+	return append(order, above[-1]...)
 }
 
 // sort finds the row of each test, adds those that are missing, and chains the
