@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -20,7 +21,7 @@ func krelAliases() []alias {
 		{words: []string{"krel", "push"}, short: "push a build to a bucket", declare: declareKrelPush},
 		{words: []string{"krel", "ci-build"}, short: "build in CI and push to a bucket", declare: declareKrelCIBuild},
 		{words: []string{"krel", "announce", "send"}, short: "send the announcement of a release", declare: declareKrelAnnounce},
-		{words: []string{"krel", "testgridshot"}, short: "not understood: pictures of dashboards are not taken here", declare: declareKrelTestgridshot},
+		{words: []string{"krel", "testgridshot"}, short: "draw the dashboards of a branch for the release issue", declare: declareKrelTestgridshot},
 	}
 }
 
@@ -152,9 +153,28 @@ func declareKrelAnnounce(fl *pflag.FlagSet) translation {
 
 func declareKrelTestgridshot(fl *pflag.FlagSet) translation {
 	declareKrel(fl)
-	ignored(fl, "no pictures are taken", "branch", "boards", "states", "testgrid-url", "github-issue", "bucket", "project")
-	return func([]string) ([]string, error) {
-		return nil, errors.New("pictures of dashboards are not taken here: 'seaworthy grid summary' prints where each tab stands")
+	branch := fl.String("branch", "master", "branch whose dashboards are meant")
+	boards := fl.StringSlice("boards", []string{"blocking", "informing"}, "kinds of dashboards")
+	states := fl.StringSlice("states", []string{"FAILING"}, "states of tabs")
+	pages := fl.String("testgrid-url", "https://testgrid.k8s.io", "TestGrid that tabs are linked to")
+	bucket := fl.String("bucket", "k8s-staging-releng", "name or URL of the bucket for the pictures")
+	issue := fl.Int("github-issue", -1, "issue to comment on")
+	ignored(fl, "credentials say which project", "project")
+	return func(args []string) ([]string, error) {
+		if len(args) > 0 {
+			return nil, errFlagsOnly
+		}
+		l := commandLine{"grid", "snapshot", "--branch", *branch, "--boards", strings.Join(*boards, ","), "--states", strings.Join(*states, ",")}
+		l.add("--testgrid-url", *pages)
+		// krel knows of the bucket and puts nothing there unless it is asked to.
+		if fl.Changed("bucket") {
+			if !strings.Contains(*bucket, "://") {
+				*bucket = "gs://" + *bucket
+			}
+			l.add("--out", strings.TrimRight(*bucket, "/")+"/testgridshot/"+*branch)
+		}
+		l.when(*issue > 0, "--issue", strconv.Itoa(*issue))
+		return l, nil
 	}
 }
 

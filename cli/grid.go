@@ -20,7 +20,7 @@ import (
 
 func newGrid(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "grid", Short: "Test results as rows and columns, and what they say"}
-	c.AddCommand(newGridSummary(s), newGridShow(s), newGridCheck(s))
+	c.AddCommand(newGridSummary(s), newGridShow(s), newGridCheck(s), newGridSnapshot(s))
 	return c
 }
 

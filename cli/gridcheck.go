@@ -39,11 +39,14 @@ func (f *gridConfig) add(c *cobra.Command) {
 // load reads everything that is named. The problems are those of the files:
 // dashboard.Config.Check has those of the whole.
 func (f *gridConfig) load(ctx context.Context) (dashboard.Config, []strict.Problem, error) {
-	files, err := gridFiles(ctx, f.config)
-	if err != nil {
-		return dashboard.Config{}, nil, err
+	c, problems := dashboard.Config{}, []strict.Problem(nil)
+	if f.config != "" {
+		files, err := gridFiles(ctx, f.config)
+		if err != nil {
+			return c, nil, err
+		}
+		c, problems = dashboard.Read(files)
 	}
-	c, problems := dashboard.Read(files)
 	if f.jobs == "" {
 		return c, problems, nil
 	}
@@ -64,6 +67,7 @@ func (f *gridConfig) load(ctx context.Context) (dashboard.Config, []strict.Probl
 		prow, found = dashboard.ReadProw(f.prow, data)
 		problems = append(problems, found...)
 	}
+	prow.Create = f.config == "" // with jobs alone there is nowhere else to declare a dashboard
 	c, found = dashboard.WithJobs(c, jobs, prow)
 	return c, append(problems, found...), nil
 }
