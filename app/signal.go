@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 	"seaworthy/git"
 	"seaworthy/grid/dashboard"
 	"seaworthy/job"
+	"seaworthy/job/result"
 	"seaworthy/signal"
 )
 
@@ -37,9 +39,12 @@ func (a *App) openSignal(context.Context) error {
 		return err
 	}
 	from := &Results{own: a.Bucket}
+	if a.alone == nil {
+		from.remember(a.Bucket, a.dir(bucketDir))
+	}
 	o := signal.Options{
 		Bucket: a.Bucket, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") },
-		Configured: a.dashboards, Open: from.Open, Cache: cache, Look: a.attached || a.alone != nil, Now: a.o.Now, Log: a.o.Log,
+		Configured: a.dashboards, Open: from.Open, List: from.List, Cache: cache, Look: a.attached || a.alone != nil, Now: a.o.Now, Log: a.o.Log,
 	}
 	if !o.Look {
 		o.Fresh, o.Patience = signalFresh, signalPatience
@@ -56,8 +61,8 @@ func (a *App) runSignal(ctx context.Context) error {
 	return a.Signal.Run(ctx, signalEvery, wake)
 }
 
-// dashboards are what the repositories show: as the annotations of their jobs
-// say. A repository that is empty, or cannot be used as it is, shows nothing.
+// dashboards are what the repositories show: as their configuration and the
+// annotations of their jobs say. A repository that is empty, or cannot be used as it is, shows nothing.
 func (a *App) dashboards(ctx context.Context) ([]signal.Configuration, error) {
 	repos, err := a.Repos(ctx)
 	if err != nil {
@@ -65,7 +70,7 @@ func (a *App) dashboards(ctx context.Context) ([]signal.Configuration, error) {
 	}
 	var all []signal.Configuration
 	for _, repo := range repos {
-		jobs, err := a.jobs(ctx, repo, "")
+		p, err := a.standing(ctx, repo, "")
 		if errors.Is(err, forge.ErrNotFound) || errors.Is(err, git.ErrNotFound) {
 			continue
 		}
@@ -76,11 +81,10 @@ func (a *App) dashboards(ctx context.Context) ([]signal.Configuration, error) {
 			a.o.Log.Warn("dashboards are not read", "repository", repo.String(), "error", err)
 			continue
 		}
-		c, problems := dashboard.WithJobs(dashboard.Config{}, jobs, dashboard.Prow{Create: true})
-		for _, p := range problems {
-			a.o.Log.Debug("dashboards", "repository", repo.String(), "problem", p.String())
+		for _, problem := range p.BoardProblems {
+			a.o.Log.Warn("dashboards", "repository", repo.String(), "problem", problem.String())
 		}
-		all = append(all, signal.Configuration{Repo: repo, Config: c, Jobs: jobs})
+		all = append(all, signal.Configuration{Repo: repo, Config: p.Boards, Jobs: p.Jobs})
 	}
 	return all, nil
 }
@@ -93,6 +97,32 @@ type Results struct {
 
 	mu     sync.Mutex
 	opened map[string]*blob.Bucket
+	// folders are the buckets that are folders of this machine.
+	folders map[*blob.Bucket]string
+}
+
+// List implements signal.Options.List: in folders it reads as little as there
+// is to read.
+func (r *Results) List(ctx context.Context, b *blob.Bucket, folder string) ([]result.Ref, error) {
+	r.mu.Lock()
+	dir, local := r.folders[b]
+	r.mu.Unlock()
+	if !local || !result.PlainPath(folder) {
+		return result.List(ctx, b, folder)
+	}
+	return result.ListFolder(os.DirFS(dir), folder)
+}
+
+// remember notes where a bucket is, if it is a folder.
+func (r *Results) remember(b *blob.Bucket, address string) {
+	dir, isFile := strings.CutPrefix(address, "file://")
+	if strings.Contains(dir, "://") || isFile && strings.ContainsAny(dir, "?#%") {
+		return
+	}
+	if r.folders == nil {
+		r.folders = map[*blob.Bucket]string{}
+	}
+	r.folders[b] = dir
 }
 
 // OpenResults looks for results in the bucket of a URL, see OpenBucket; with an
@@ -105,7 +135,9 @@ func OpenResults(ctx context.Context, address string) (*Results, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Results{named: b}, nil
+	r := &Results{named: b}
+	r.remember(b, address)
+	return r, nil
 }
 
 // Open implements signal.Options.Open. In a bucket that was named, the folder
@@ -143,6 +175,7 @@ func (r *Results) Open(ctx context.Context, prefix string) (*blob.Bucket, string
 		r.opened = map[string]*blob.Bucket{}
 	}
 	r.opened[address] = b
+	r.remember(b, address)
 	return b, rest, nil
 }
 

@@ -6,17 +6,16 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/driver"
 	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 
 	"seaworthy/grid/dashboard"
+	"seaworthy/job/result"
 	"seaworthy/signal"
 )
 
@@ -24,7 +23,7 @@ import (
 // updater was measured with, is taken from a folder:
 //
 //	SEAWORTHY_BENCH_BUCKET=/data/bucket SEAWORTHY_BENCH_JOB=logs/ci-big go test ./signal -run - -bench .
-func benchJob(b *testing.B) (bucket *blob.Bucket, folder string, now time.Time) {
+func benchJob(b *testing.B) (bucket *blob.Bucket, list lister, folder string, now time.Time) {
 	b.Helper()
 	if dir := os.Getenv("SEAWORTHY_BENCH_BUCKET"); dir != "" {
 		bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
@@ -32,7 +31,11 @@ func benchJob(b *testing.B) (bucket *blob.Bucket, folder string, now time.Time) 
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { bucket.Close() })
-		return bucket, os.Getenv("SEAWORTHY_BENCH_JOB"), time.Now()
+		files := os.DirFS(dir)
+		list := func(_ context.Context, _ *blob.Bucket, folder string) ([]result.Ref, error) {
+			return result.ListFolder(files, folder)
+		}
+		return bucket, list, os.Getenv("SEAWORTHY_BENCH_JOB"), time.Now()
 	}
 	bucket = memblob.OpenBucket(nil)
 	b.Cleanup(func() { bucket.Close() })
@@ -59,22 +62,10 @@ func benchJob(b *testing.B) (bucket *blob.Bucket, folder string, now time.Time) 
 			}
 		}
 	}
-	return bucket, "logs/ci-bench", now
+	return bucket, result.List, "logs/ci-bench", now
 }
 
-// withoutNewest is a bucket that hides the newest build of a folder.
-type withoutNewest struct {
-	*counter
-	hide atomic.Bool
-}
-
-func (w *withoutNewest) ListPaged(ctx context.Context, o *driver.ListOptions) (*driver.ListPage, error) {
-	page, err := w.counter.ListPaged(ctx, o)
-	if err == nil && w.hide.Load() && o.Delimiter != "" && len(page.Objects) > 1 {
-		page.Objects = page.Objects[:len(page.Objects)-1]
-	}
-	return page, err
-}
+type lister func(context.Context, *blob.Bucket, string) ([]result.Ref, error)
 
 // processor is the time that this process has computed for: on a machine that
 // others use, too, it tells more than the clock.
@@ -114,10 +105,10 @@ func here(b *blob.Bucket) func(context.Context, string) (*blob.Bucket, string, e
 }
 
 func BenchmarkCold(b *testing.B) {
-	bucket, folder, now := benchJob(b)
+	bucket, list, folder, now := benchJob(b)
 	b.ReportAllocs()
 	measured(b, func(int) {
-		s := signal.New(signal.Options{Open: here(bucket), Now: at(now), Configured: board(folder)})
+		s := signal.New(signal.Options{Open: here(bucket), List: list, Now: at(now), Configured: board(folder)})
 		g, _, _, err := s.TabGrid(b.Context(), "d", "t")
 		if err != nil || len(g.Columns) < 100 {
 			b.Fatal(err, len(g.Columns))
@@ -127,16 +118,20 @@ func BenchmarkCold(b *testing.B) {
 
 // One build more: listed, read, appended, summed up and kept.
 func BenchmarkOneMore(b *testing.B) {
-	inner, folder, now := benchJob(b)
-	hiding := &withoutNewest{counter: &counter{inner: inner}}
-	bucket := blob.NewBucket(hiding)
-	defer bucket.Close()
+	bucket, list, folder, now := benchJob(b)
+	hide := true
+	without := func(ctx context.Context, b *blob.Bucket, folder string) ([]result.Ref, error) {
+		refs, err := list(ctx, b, folder)
+		if hide && err == nil {
+			refs = refs[:len(refs)-1]
+		}
+		return refs, err
+	}
 	cache := memblob.OpenBucket(nil)
 	defer cache.Close()
 	start := func() *signal.Service {
-		return signal.New(signal.Options{Open: here(bucket), Cache: cache, Now: at(now), Configured: board(folder)})
+		return signal.New(signal.Options{Open: here(bucket), List: without, Cache: cache, Now: at(now), Configured: board(folder)})
 	}
-	hiding.hide.Store(true)
 	if err := start().Refresh(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -151,7 +146,7 @@ func BenchmarkOneMore(b *testing.B) {
 	var spent time.Duration
 	for b.Loop() {
 		b.StopTimer()
-		hiding.hide.Store(true)
+		hide = true
 		if err := cache.WriteAll(b.Context(), page[0].Key, kept, nil); err != nil {
 			b.Fatal(err)
 		}
@@ -160,7 +155,7 @@ func BenchmarkOneMore(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		hiding.hide.Store(false)
+		hide = false
 		runtime.GC() // what was made to prepare is no part of it
 		began := processor(b)
 		b.StartTimer()

@@ -248,7 +248,7 @@ func (s *Service) list(ctx context.Context, k *kept, have *snapshot, now time.Ti
 	var all []unread
 	listed := map[string]bool{}
 	for _, p := range places {
-		refs, err := result.List(ctx, p.bucket, p.folder)
+		refs, err := s.o.List(ctx, p.bucket, p.folder)
 		if err != nil {
 			return nil, err
 		}
@@ -365,7 +365,9 @@ func (s *Service) settle(ctx context.Context, g group, next *snapshot, u unread,
 	if about(b, g.repo) && (b.Finished != nil || !g.finished) {
 		c.Tests = tests(b)
 		next.grid.Append(c, now)
-		if over {
+		// What is finished is handed on, even if a column waits for its pod yet:
+		// consumers know builds again by their paths.
+		if over || b.Finished != nil {
 			if err := s.feed(ctx, g, *u.place, b, c); err != nil {
 				s.o.Log.Warn("a build is read again later", "error", err)
 				return

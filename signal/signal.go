@@ -17,6 +17,7 @@ import (
 	"seaworthy/grid"
 	"seaworthy/grid/dashboard"
 	"seaworthy/job"
+	"seaworthy/job/result"
 )
 
 // Options are what a Service reads from.
@@ -34,6 +35,9 @@ type Options struct {
 	// there. The bucket is closed by whoever opened it. Nil takes the first
 	// element of a prefix off and looks into Bucket.
 	Open func(ctx context.Context, prefix string) (*blob.Bucket, string, error)
+	// List lists the builds in a folder of a bucket, oldest first; result.List
+	// when nil.
+	List func(ctx context.Context, b *blob.Bucket, folder string) ([]result.Ref, error)
 	// Cache keeps grids and summaries over restarts; nil keeps none.
 	Cache *blob.Bucket
 	// Look leaves the cache as it is: another process writes it.
@@ -110,6 +114,9 @@ func New(o Options) *Service {
 	}
 	if o.Memory == 0 {
 		o.Memory = defaultMemory
+	}
+	if o.List == nil {
+		o.List = result.List
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

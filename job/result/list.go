@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -30,19 +32,55 @@ func List(ctx context.Context, b *blob.Bucket, folder string) ([]Ref, error) {
 		if err != nil {
 			return nil, fmt.Errorf("listing the builds of %s: %w", folder, err)
 		}
-		name := strings.TrimPrefix(o.Key, prefix)
-		id, isAlias := strings.CutSuffix(name, ".txt")
-		if o.IsDir {
-			id = strings.TrimSuffix(name, "/")
+		if r, ok := refOf(prefix, strings.TrimSuffix(strings.TrimPrefix(o.Key, prefix), "/"), o.IsDir); ok {
+			refs = append(refs, r)
 		}
-		if !o.IsDir && (!isAlias || name == latestFile) || !buildID.MatchString(id) {
-			continue
-		}
-		refs = append(refs, Ref{ID: id, Path: strings.TrimSuffix(o.Key, "/")})
 	}
-	slices.SortStableFunc(refs, func(x, y Ref) int { return job.CompareBuildIDs(x.ID, y.ID) })
+	slices.SortStableFunc(refs, oldestFirst)
 	return refs, nil
 }
+
+func oldestFirst(x, y Ref) int { return job.CompareBuildIDs(x.ID, y.ID) }
+
+// refOf is the build that an entry of a job's folder stands for, if it does.
+func refOf(prefix, name string, dir bool) (Ref, bool) {
+	id := name
+	if !dir {
+		var isAlias bool
+		if id, isAlias = strings.CutSuffix(name, ".txt"); !isAlias || name == latestFile {
+			return Ref{}, false
+		}
+	}
+	return Ref{ID: id, Path: prefix + name}, buildID.MatchString(id)
+}
+
+// ListFolder is List for a bucket that is a folder of files: it reads one
+// directory, where a listing looks into that of every build. Path is one that
+// files and keys have alike, see PlainPath.
+func ListFolder(files fs.FS, folder string) ([]Ref, error) {
+	folder = strings.TrimSuffix(folder, "/")
+	entries, err := fs.ReadDir(files, folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing the builds of %s: %w", folder, err)
+	}
+	var refs []Ref
+	for _, e := range entries {
+		if r, ok := refOf(folder+"/", e.Name(), e.IsDir()); ok {
+			refs = append(refs, r)
+		}
+	}
+	slices.SortStableFunc(refs, oldestFirst)
+	return refs, nil
+}
+
+var plainPath = regexp.MustCompile(`^[0-9A-Za-z._-]+(/[0-9A-Za-z._-]+)*$`)
+
+// PlainPath reports whether a key names a file as it is: other characters are
+// written in another way on disk.
+func PlainPath(key string) bool { return fs.ValidPath(key) && plainPath.MatchString(key) }
 
 // Follow returns the build that a ref leads to: the one an alias names, or the
 // ref itself.
