@@ -11,6 +11,7 @@ import (
 	"seaworthy/config"
 	"seaworthy/forge"
 	"seaworthy/git"
+	"seaworthy/grid/dashboard"
 	"seaworthy/job"
 	"seaworthy/release/announce"
 	"seaworthy/strict"
@@ -21,6 +22,10 @@ type Project struct {
 	config.Project
 	// Jobs are all jobs of the repository, from seaworthy.yaml and job files.
 	Jobs job.Config
+	// Boards is what is shown of the results: TestGrid's files, the dashboards
+	// under grid, and those that jobs name. What is wrong there is among the
+	// warnings: it keeps nothing else from being used.
+	Boards dashboard.Config
 	// Default says that the repository has no seaworthy.yaml and what stands
 	// here was found by looking at it.
 	Default bool
@@ -113,11 +118,11 @@ func withMains(ctx context.Context, repo *git.Repository, rev string, p config.P
 func withJobs(ctx context.Context, repo *git.Repository, rev string, name forge.RepoName, p config.Project) (Project, error) {
 	paths, err := list(ctx, repo, rev)
 	if err != nil {
-		return Project{}, fmt.Errorf("listing the job files: %w", err)
+		return Project{}, fmt.Errorf("listing the files of jobs and grids: %w", err)
 	}
 	files := map[string][]byte{}
 	for _, path := range paths {
-		if !p.IsJobFile(path) {
+		if !p.IsJobFile(path) && !p.IsGridFile(path) {
 			continue
 		}
 		if files[path], err = read(ctx, repo, rev, path); err != nil {
@@ -129,7 +134,13 @@ func withJobs(ctx context.Context, repo *git.Repository, rev string, name forge.
 	if err := strict.AsError(failures); err != nil {
 		return Project{}, err
 	}
-	return Project{Project: p, Jobs: jobs}, nil
+	boards, found := p.Boards(files, jobs)
+	p.Warnings = slices.Clone(p.Warnings)
+	for _, problem := range found {
+		problem.Warning = true
+		p.Warnings = append(p.Warnings, problem)
+	}
+	return Project{Project: p, Jobs: jobs, Boards: boards}, nil
 }
 
 // readTracked reads a file of a work tree; a link that leaves it is refused.

@@ -16,7 +16,6 @@ import (
 
 	"seaworthy/forge"
 	"seaworthy/git"
-	"seaworthy/grid/dashboard"
 	"seaworthy/job"
 	"seaworthy/job/result"
 	"seaworthy/signal"
