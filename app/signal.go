@@ -80,9 +80,6 @@ func (a *App) dashboards(ctx context.Context) ([]signal.Configuration, error) {
 			a.o.Log.Warn("dashboards are not read", "repository", repo.String(), "error", err)
 			continue
 		}
-		for _, problem := range p.BoardProblems {
-			a.o.Log.Warn("dashboards", "repository", repo.String(), "problem", problem.String())
-		}
 		all = append(all, signal.Configuration{Repo: repo, Config: p.Boards, Jobs: p.Jobs})
 	}
 	return all, nil
