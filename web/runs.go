@@ -69,6 +69,7 @@ type runPage struct {
 	Tests   []failedTest
 	Counted string // how many of the tests failed
 	Known   []knownRow
+	Unknown string // why it is not known what the target branch knows
 	Lines   []logLine
 	Skipped string
 	Live    bool
@@ -96,7 +97,8 @@ func (s *Site) run(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	if p.Known, err = s.known(r.Context(), e, p.Tests); err != nil {
-		return view{}, err
+		s.Log.Warn("known failures", "run", e.BuildID, "error", err)
+		p.Unknown = err.Error() // the run itself can be shown
 	}
 	if p.Builds, err = s.builds(r.Context(), e); err != nil {
 		return view{}, err

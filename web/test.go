@@ -182,7 +182,7 @@ func rateBar(r history.Rate) template.HTML {
 		return ""
 	}
 	return template.HTML(fmt.Sprintf(`<svg class="rate" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="%s of %d runs">`+
-		`<path class="rate-line" d="M0 5h100"/><path class="rate-span" d="M%.1f 2h%.1fv6h-%[4].1fz"/><path class="rate-tick" d="M%.1f 0v10"/></svg>`,
+		`<path class="rate-line" d="M0 5h100"/><path class="rate-span" d="M%.1f 2h%.1fv6h-%.1[4]fz"/><path class="rate-tick" d="M%.1f 0v10"/></svg>`,
 		template.HTMLEscapeString(r.String()), r.Of, r.Low, max(r.High-r.Low, 0.5), r.Percent))
 }
 

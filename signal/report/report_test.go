@@ -302,3 +302,22 @@ func TestKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestOwners(t *testing.T) {
+	t.Parallel()
+	for mail, want := range map[string]string{
+		"kubernetes-sig-node-test-failures@example.org": "sig-node", "kubernetes-sig-cluster-lifecycle@example.org": "sig-cluster-lifecycle",
+		"sig-release-alerts@example.org": "sig-release", "ada@example.org": "", "design-team@example.org": "",
+	} {
+		b := &boards{}
+		b.add("demo-blocking", "e2e", "TestDrain", "logs", "P P P")
+		b.config.TestGroups[0].Mails = mail
+		r, err := service(b, nil).Report(t.Context(), report.Query{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Branches[0].Jobs[0].Owner; got != want {
+			t.Errorf("%s: got %q, want %q", mail, got, want)
+		}
+	}
+}

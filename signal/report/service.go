@@ -195,8 +195,8 @@ func (t tab) owner() string {
 		}
 	}
 	for _, m := range t.mails() {
-		if sig := sigAddress.FindString(m); sig != "" {
-			return sig
+		if sig := sigAddress.FindStringSubmatch(m); sig != nil {
+			return sig[1]
 		}
 	}
 	return ""
@@ -204,7 +204,7 @@ func (t tab) owner() string {
 
 // sigAddress is how Kubernetes' groups call their mailing lists:
 // kubernetes-sig-node-test-failures@…
-var sigAddress = regexp.MustCompile(`sig-[a-z]+(?:-[a-z]+)??(?:-(?:test-failures|alerts|leads|ci)|@|$)`)
+var sigAddress = regexp.MustCompile(`\b(sig-[a-z]+(?:-[a-z]+)*?)(?:-(?:test-failures|test-failure|alerts|leads|ci|bugs))?@`)
 
 func (t tab) mails() []string {
 	if m := t.tab.MailAddresses(t.group); len(m) > 0 {

@@ -58,7 +58,7 @@ func (x Branch) markdown(b *strings.Builder, r Report) {
 		b.WriteString("Nothing changed.\n")
 	}
 	for _, c := range x.Changes {
-		fmt.Fprintf(b, "- %s: %s\n", linked(c.Tab, c.Link), c.Sentence())
+		fmt.Fprintf(b, "- %s: %s\n", linked(c.Tab, c.Link), c.sentence(quoted))
 	}
 	x.jobTable(b)
 	x.missed(b)
@@ -82,16 +82,18 @@ func list(b *strings.Builder, heading string, reasons []Reason) {
 }
 
 // Sentence tells what became different.
-func (c Change) Sentence() string {
+func (c Change) Sentence() string { return c.sentence(func(name string) string { return name }) }
+
+func (c Change) sentence(write func(name string) string) string {
 	var parts []string
 	if c.From != c.To {
 		parts = append(parts, fmt.Sprintf("%s, was %s", c.To, c.From))
 	}
 	if len(c.Failing) > 0 {
-		parts = append(parts, "now failing "+names(c.Failing))
+		parts = append(parts, "now failing "+names(c.Failing, write))
 	}
 	if len(c.Mended) > 0 {
-		parts = append(parts, "no longer failing "+names(c.Mended))
+		parts = append(parts, "no longer failing "+names(c.Mended, write))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -99,13 +101,16 @@ func (c Change) Sentence() string {
 // mostNames are written out; the rest is counted.
 const mostNames = 5
 
-func names(all []string) string {
+// quoted is a name in Markdown.
+func quoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "'") + "`" }
+
+func names(all []string, write func(string) string) string {
 	var out []string
 	for i, n := range all {
 		if i == mostNames {
 			return fmt.Sprintf("%s and %d more", strings.Join(out, ", "), len(all)-i)
 		}
-		out = append(out, "`"+strings.ReplaceAll(n, "`", "'")+"`")
+		out = append(out, write(n))
 	}
 	return strings.Join(out, ", ")
 }

@@ -278,13 +278,21 @@ func difference(was, now Job) (Change, bool) {
 	return c, c.From != c.To || len(c.Failing) > 0 || len(c.Mended) > 0
 }
 
-// missing lists the failing tests of a that do not fail in b.
+// missing lists the failing tests of a that do not fail in b; the build as a
+// whole only where no test does.
 func missing(a, b Job) []string {
-	var out []string
+	var out, whole []string
 	for _, f := range a.Failures {
 		if f.State == Failing && !slices.ContainsFunc(b.Failures, func(o Failure) bool { return o.Test == f.Test && o.State == Failing }) {
-			out = append(out, f.Test)
+			if isOverall(f.Test) {
+				whole = append(whole, f.Test)
+			} else {
+				out = append(out, f.Test)
+			}
 		}
+	}
+	if len(out) == 0 {
+		return whole
 	}
 	return out
 }

@@ -98,10 +98,10 @@ func TestChanges(t *testing.T) {
 		was, now verdict.Color
 	}{
 		{"nothing", "PPPPPPPPPPPPPPPPPPPP", "", verdict.Green, verdict.Green},
-		{"began to fail", "FFFPPPPPPPPPPPPPPPPP", "passing failing +TestDrain +ci-unit.Overall", verdict.Green, verdict.Red},
+		{"began to fail", "FFFPPPPPPPPPPPPPPPPP", "passing failing +TestDrain", verdict.Green, verdict.Red},
 		{"fails on", "FFFFFFFFFFFFFFFFFFFF", "", verdict.Red, verdict.Red},
 		{"mended", "PPPPPPPPPFFFPPPPPPPP", "", verdict.Yellow, verdict.Yellow},
-		{"mended since yesterday", "PPPPPPPPFFFPPPPPPPPP", "failing flaky -TestDrain -ci-unit.Overall", verdict.Red, verdict.Yellow},
+		{"mended since yesterday", "PPPPPPPPFFFPPPPPPPPP", "failing flaky -TestDrain", verdict.Red, verdict.Yellow},
 		{"flaked", "PPFPPPPPPPPPPPPPPPPP", "passing flaky", verdict.Green, verdict.Yellow},
 		{"new", "PPPPP", "unknown passing", verdict.Yellow, verdict.Green},
 	}
