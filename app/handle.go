@@ -210,7 +210,11 @@ func (a *App) schedule(ctx context.Context) error {
 		if err != nil {
 			a.o.Log.Warn("no timetable", "repository", repo.String(), "error", err)
 		}
-		set = append(set, trains...)
+		alerts, err := a.alertClock(ctx, repo)
+		if err != nil {
+			a.o.Log.Warn("no alerts", "repository", repo.String(), "error", err)
+		}
+		set = append(append(set, trains...), alerts...)
 		jobs, err := a.Runs.Periodics(ctx, repo)
 		if errors.Is(err, forge.ErrNotFound) {
 			continue // nothing was pushed yet, or it is gone

@@ -113,6 +113,7 @@ func (a *App) openWork() (err error) {
 		Queues: map[string]int{queueEvents: eventWorkers, queueRuns: a.o.Workers, queueFlows: 2},
 		Handlers: map[string]work.Handler{
 			kindEvent: a.handleEvent, kindRun: a.handleRun, kindPool: a.handlePool, kindPeriodic: a.handlePeriodic, kindFlow: a.handleFlow, kindTrain: a.handleTrain,
+			kindAlerts: a.handleAlerts,
 		},
 		// A job that takes longer runs again after the next start, so there is
 		// little to wait for.
