@@ -36,6 +36,7 @@ type chart struct {
 	Ticks  []tick
 	Days   []tick
 	Dots   []dot
+	Radius float64
 	Line   string // the points joined, as an SVG path
 	Median float64
 	Middle string // what the median is
@@ -126,6 +127,10 @@ func newChart(name, metric string, points []point) chart {
 		c.Ticks = append(c.Ticks, tick{y(s / u.scale), unit{1, u.name}.write(s)})
 	}
 	c.Days = dayTicks(points, x)
+	c.Radius = 3.2
+	if len(points) > 100 {
+		c.Radius = 2.4
+	}
 	median := percentile(values, 0.5)
 	c.Median, c.Middle = y(median), u.write(median)
 	for i, p := range points {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,17 @@ func present(row grid.ComparedRow, tabs []contender) comparedRow {
 		out.Sides = append(out.Sides, side)
 	}
 	return out
+}
+
+// lacking is 1 if the test is not in all of the tabs, after those that differ.
+func lacking(row grid.ComparedRow) int {
+	switch {
+	case !row.Differs:
+		return 2
+	case slices.ContainsFunc(row.Sides, func(x grid.Side) bool { return x.Latest == grid.NoResult }):
+		return 1
+	}
+	return 0
 }
 
 // sideMark is the newest result, and flaky where it passed but others did not.
@@ -177,6 +189,8 @@ func (p *comparePage) fill(r *http.Request, tabs []contender, query grid.Query) 
 			p.Empty = "The tabs agree on every test."
 		}
 	}
+	// What one tab lacks says less than what passes here and fails there.
+	slices.SortStableFunc(rows, func(a, b grid.ComparedRow) int { return lacking(a) - lacking(b) })
 	from := whole(r.FormValue("from"), 0, len(rows))
 	to := min(from+comparedRows, len(rows))
 	for _, row := range rows[from:to] {

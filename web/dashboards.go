@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -30,7 +31,20 @@ func (s *Site) gridRoutes() {
 	s.boards.HandleFunc("GET /dashboards/{dashboard}", s.page(s.dashboard))
 	s.boards.HandleFunc("GET /", s.page(func(*http.Request) (view, error) { return view{}, errNoPage }))
 	s.mux.HandleFunc("GET /compare", s.page(s.compare))
+	s.mux.HandleFunc("GET /{dashboard}", s.shortcut)
 	s.mux.HandleFunc("GET /dashboards", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/signal", http.StatusFound) })
+}
+
+// shortcut leads from the addresses that TestGrid has, /DASHBOARD#TAB, to the
+// dashboard; a browser takes the part after # along.
+func (s *Site) shortcut(w http.ResponseWriter, r *http.Request) {
+	config, err := s.Signal.Dashboards(r.Context())
+	d, ok := config.Dashboard(r.PathValue("dashboard"))
+	if err != nil || !ok {
+		s.page(func(*http.Request) (view, error) { return view{}, cmp.Or(err, errNoPage) })(w, r)
+		return
+	}
+	http.Redirect(w, r, dashboardPath(d.Name), http.StatusFound)
 }
 
 // A page that would list more dashboards than this lists groups instead.
@@ -307,6 +321,7 @@ func statusFilters(r *http.Request, t tally) []filter {
 
 // tabLine is one tab on its dashboard's page.
 type tabLine struct {
+	ID                            string // where links to the tab lead
 	Name, Description, Link, Text string
 	Mark                          Mark
 	Alerts                        []gridAlert
@@ -390,7 +405,7 @@ func news(all []dashboard.Notification) []link {
 
 func tabLineOf(board string, t signal.TabSummary) tabLine {
 	l := tabLine{
-		Name: t.Tab, Description: t.Description, Link: tabPath(board, t.Tab), Text: t.Summary.Text, Mark: tabMark(t.Summary.Status),
+		ID: strings.Join(strings.Fields(t.Tab), "_"), Name: t.Tab, Description: t.Description, Link: tabPath(board, t.Tab), Text: t.Summary.Text, Mark: tabMark(t.Summary.Status),
 		Green: green(t.Summary.LatestGreen), Ran: t.LastRun, Problem: t.Problem, Strip: newStrip(t.Recent, nil),
 	}
 	if t.Summary.Alert != "" {

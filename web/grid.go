@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -159,13 +160,14 @@ type gridAlert struct {
 	Good        string
 	GoodLink    string
 	BetweenLink string
+	TriageLink  string
 	BugLink     string
 }
 
 // A page tells at most this many alerts.
-const mostAlerts = 10
+const mostAlerts = 8
 
-func (u subject) alerts(sum grid.Summary, page string) ([]gridAlert, string) {
+func (s *Site) alerts(u subject, sum grid.Summary, page string) ([]gridAlert, string) {
 	var all []gridAlert
 	for i, a := range sum.Alerts {
 		if i == mostAlerts {
@@ -178,6 +180,9 @@ func (u subject) alerts(sum grid.Summary, page string) ([]gridAlert, string) {
 		if shown.Good != "" {
 			shown.GoodLink = u.openLink(shown.Good, a.Test)
 			shown.BetweenLink = u.betweenLink(shown.Good, shown.First)
+		}
+		if s.Triage != nil && a.Message != "" {
+			shown.TriageLink = "/triage?" + url.Values{"test": {"^" + regexp.QuoteMeta(a.Test) + "$"}}.Encode()
 		}
 		if u.tab.FileBug != nil {
 			values := u.tab.Values(u.group, page).Cell(a.LatestFail.Build, a.Test, "FAIL", a.LatestFail.Extra...)
@@ -314,6 +319,14 @@ func (s *Site) commits(ctx context.Context, u subject, from, to grid.Column, p *
 		p.Empty = "The newer build has no commit that the older one lacks."
 	}
 	return nil
+}
+
+// shortBuild is the end of a build's id: the ids of a job differ there.
+func shortBuild(id string) string {
+	if len(id) > 10 {
+		return "…" + id[len(id)-9:]
+	}
+	return id
 }
 
 func commitName(c grid.Column) string {

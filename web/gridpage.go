@@ -22,6 +22,7 @@ type gridPage struct {
 	Green             string
 	GraphLink         string
 	CompareLink       string
+	ResultsLink       string // where the tab's own results are
 	News              []link
 	Alerts            []gridAlert
 	MoreAlerts        string
@@ -81,10 +82,15 @@ func (s *Site) gridView(find finder) func(*http.Request) (view, error) {
 		if len(u.board.Tabs) > 1 {
 			p.CompareLink = "/compare?" + url.Values{"tab": {u.board.Name + "/" + u.tab.Name}}.Encode()
 		}
+		if u.tab.Results != nil {
+			if address, err := u.tab.Results.Expand(u.tab.Values(u.group, u.base)); err == nil {
+				p.ResultsLink = address
+			}
+		}
 		if u.reading {
 			p.News = append(p.News, link{Label: "Older results are still being read; the page will show them when they are there."})
 		}
-		p.Alerts, p.MoreAlerts = u.alerts(sum, u.base)
+		p.Alerts, p.MoreAlerts = s.alerts(u, sum, u.base)
 		p.Form = newForm(a)
 		sh := newSheet(u, a, sum)
 		p.Counted = counted(sh.View)
@@ -139,12 +145,8 @@ func counted(v grid.View) string {
 func (p *gridPage) table(u subject, v grid.View) {
 	columns := v.Columns[:min(len(v.Columns), tableColumns)]
 	for _, c := range columns {
-		name := c.Build
-		if len(name) > 10 {
-			name = "…" + name[len(name)-9:]
-		}
 		title := fmt.Sprintf("build %s of %s, started %s", c.Build, commitName(c), c.Started.UTC().Format("2006-01-02 15:04:05 UTC"))
-		p.Columns = append(p.Columns, gridColumn{Name: name, Title: title, Link: u.openLink(c.Build, u.grid.Overall())})
+		p.Columns = append(p.Columns, gridColumn{Name: shortBuild(c.Build), Title: title, Link: u.openLink(c.Build, u.grid.Overall())})
 	}
 	p.Days = spans(columns, func(c grid.Column) string { return c.Started.UTC().Format("2 Jan") })
 	for i, h := range v.Headers {

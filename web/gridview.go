@@ -17,15 +17,16 @@ import (
 )
 
 // What a page holds: columns by default and at most, rows as data for the
-// script and as a table for whoever has none, and rows in one answer to the
-// script.
+// script and as a table for whoever has none, rows in one answer to the
+// script, and bytes of messages in each.
 const (
 	defaultColumns = 200
 	mostColumns    = 2000
 	firstRows      = 60
-	tableRows      = 40
+	tableRows      = 32
 	tableColumns   = 24
 	answeredRows   = 400
+	messageBytes   = 48 << 10
 	defaultWidth   = 20
 )
 
@@ -56,6 +57,7 @@ func readAsk(q url.Values, u subject) ask {
 	a.query.Recent = u.options.Recent
 	a.query.Columns = grid.Window{From: whole(q.Get("older"), 0, 1<<20), Count: max(1, whole(q.Get("columns"), defaultColumns, mostColumns))}
 	a.query.Rows = grid.Window{From: whole(q.Get("from"), 0, 1<<30), Count: max(1, whole(q.Get("rows"), firstRows, answeredRows))}
+	a.query.Messages = messageBytes
 	// The tab's own filters hold whatever the address says.
 	a.query.Include = slices.Concat(u.options.Include, a.query.Include)
 	a.query.Exclude = slices.Concat(u.options.Exclude, a.query.Exclude)

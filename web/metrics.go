@@ -129,7 +129,7 @@ func (p *graphPage) rank(u subject, r *http.Request, metric string, shows func(s
 	most := 0.0
 	for _, row := range u.grid.Rows {
 		series := row.Metric(metric)
-		if series == nil || len(series.Values) == 0 || !shows(row.Name) {
+		if series == nil || len(series.Values) == 0 || row.Name == u.grid.Overall() || !shows(row.Name) {
 			continue
 		}
 		values := make([]float64, len(series.Values))

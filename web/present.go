@@ -46,6 +46,7 @@ func (s *Site) functions() template.FuncMap {
 		"short":    short,
 		"markdown": markdown,
 		"bytes":    byteSize,
+		"build":    shortBuild,
 		"runMark":  runMark,
 		"took2":    func(e job.Execution) string { return took(s.duration(e)) },
 		"stepMark": stepMark,

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/gzhttp"
+
 	"seaworthy/flow"
 	"seaworthy/forge"
 	"seaworthy/grid"
@@ -131,6 +133,8 @@ type Site struct {
 	// boards are the pages under /dashboards/: apart, since their addresses and
 	// those of repositories overlap.
 	boards *http.ServeMux
+	// The same, answering with gzip where a browser takes it.
+	packedMux, packedBoards http.Handler
 }
 
 // New parses the templates and lays out the routes.
@@ -148,6 +152,11 @@ func New(o Options) (*Site, error) {
 		s.pages[strings.TrimSuffix(strings.TrimPrefix(name, "templates/page-"), ".html")] = t
 	}
 	s.routes()
+	pack, err := gzhttp.NewWrapper(gzhttp.MinSize(1400))
+	if err != nil {
+		return nil, fmt.Errorf("preparing to compress pages: %w", err)
+	}
+	s.packedMux, s.packedBoards = pack(s.mux), pack(s.boards)
 	return s, nil
 }
 
@@ -191,11 +200,14 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	if strings.HasPrefix(r.URL.Path, "/dashboards/") {
-		s.boards.ServeHTTP(w, r)
-		return
+	switch {
+	case r.URL.Path == "/live": // a stream, not to be held back
+		s.mux.ServeHTTP(w, r)
+	case strings.HasPrefix(r.URL.Path, "/dashboards/"):
+		s.packedBoards.ServeHTTP(w, r)
+	default:
+		s.packedMux.ServeHTTP(w, r)
 	}
-	s.mux.ServeHTTP(w, r)
 }
 
 // view is what a page's handler returns: a template and its data.

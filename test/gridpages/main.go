@@ -163,7 +163,7 @@ func build(ctx context.Context, b *blob.Bucket, name string, n, of, tests int) e
 	var cases strings.Builder
 	failed := false
 	for t := range tests {
-		fmt.Fprintf(&cases, `<testcase name="%s.TestVoyage%03d/leg_%d_of_the_way_around_the_cape" time="%d.%d">`, suites[t%len(suites)], t, t%9, 5+t%40+n%7, n%10)
+		fmt.Fprintf(&cases, `<testcase name="%s.TestVoyage%03d/leg_%d_of_the_way_around_the_cape" time="%d.%d">`, suites[t%len(suites)], t, t%9, 5+t%40+(n*n+t)%7, n%10)
 		switch {
 		case t == 3 && n >= of-6, t == 11 && n >= of-4, t == 17 && (n*7+t)%13 == 0, t == 40 && n%2 == 0, t > 8 && (n*31+t*17)%1009 == 0, name == "ci-big" && n == of/2:
 			failed = true
@@ -177,7 +177,7 @@ func build(ctx context.Context, b *blob.Bucket, name string, n, of, tests int) e
 	files := map[string]string{
 		"started.json":           fmt.Sprintf(`{"timestamp":%d}`, start.Unix()),
 		"artifacts/junit_01.xml": "<testsuite>" + cases.String() + "</testsuite>",
-		"finished.json":          fmt.Sprintf(`{"timestamp":%d,"passed":%t,"result":"%s","revision":"%040x","metadata":{"Commit":"%09x"}}`, start.Unix()+int64(1200+n*3), !failed, map[bool]string{true: "FAILURE", false: "SUCCESS"}[failed], 0xc0ffee00+n/4, 0xc0ffee0+n/4),
+		"finished.json":          fmt.Sprintf(`{"timestamp":%d,"passed":%t,"result":"%s","revision":"4f2a91%034x","metadata":{"Commit":"%09x"}}`, start.Unix()+int64(1200+n*2+n*n*37%411), !failed, map[bool]string{true: "FAILURE", false: "SUCCESS"}[failed], 0xc0ffee00+n/4, 0xc0ffee0+n/4),
 	}
 	if n == of-1 {
 		delete(files, "finished.json") // it is still running

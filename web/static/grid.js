@@ -129,7 +129,7 @@ class ResultGrid extends HTMLElement {
     c.font = `500 12.5px ${this.sans}`;
     let widest = 120;
     for (const r of this.rows) if (r) widest = Math.max(widest, c.measureText(r.name).width + 2 * PAD);
-    this.names = Math.ceil(clamp(widest, 96, Math.max(120, Math.min(460, wide * 0.42))));
+    this.names = Math.ceil(clamp(widest, 96, Math.max(120, Math.min(460, wide * (wide < 500 ? 0.54 : 0.42)))));
     this.labels = new Map();
     this.top = DAY + BUILD + EXTRA * this.headers.length;
     const width = this.names + this.columns.length * (this.width + GAP) + 1;
@@ -356,7 +356,7 @@ class ResultGrid extends HTMLElement {
       c.beginPath(); c.rect(x, y, room, height); c.clip();
       c.font = `500 11px ${this.sans}`;
       const from = Math.max(x, this.names); // a label stays in sight while any of its columns is
-      if (room - (from - x) > 14) c.fillText(text, from + 2, y + height / 2);
+      if (room - (from - x) >= Math.min(34, c.measureText(text).width + 3)) c.fillText(text, from + 2, y + height / 2);
       c.restore();
       j = end;
     }
