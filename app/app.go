@@ -30,6 +30,7 @@ import (
 	"seaworthy/signal"
 	"seaworthy/store"
 	"seaworthy/store/work"
+	"seaworthy/triage/live"
 	"seaworthy/web"
 )
 
@@ -73,11 +74,13 @@ type Options struct {
 // them once Run is called.
 type App struct {
 	// Forge is the only way to the forge, as the platform's own account.
-	Forge    *github.Client
-	Runs     *run.Service
-	Queue    *queue.Queue
-	Bot      *bot.Bot
-	Signal   *signal.Service
+	Forge  *github.Client
+	Runs   *run.Service
+	Queue  *queue.Queue
+	Bot    *bot.Bot
+	Signal *signal.Service
+	// Triage follows clusters of failures; nil in a plain clone.
+	Triage   *live.Service
 	Releases *cut.Service
 	Store    *store.DB
 	Bucket   *blob.Bucket

@@ -64,7 +64,7 @@ func (a *App) handleEvent(ctx context.Context, it work.Item) error {
 // one another: labels before runs, runs before the queue.
 func (a *App) handle(ctx context.Context, seq int64, event forge.Event) error {
 	outcome := "handled"
-	for _, handle := range []func(context.Context, forge.Event) error{a.tend, a.inspect, a.Bot.HandleEvent, a.Runs.HandleEvent, a.Queue.HandleEvent} {
+	for _, handle := range []func(context.Context, forge.Event) error{a.tend, a.inspect, a.linkIssue, a.Bot.HandleEvent, a.Runs.HandleEvent, a.Queue.HandleEvent} {
 		err := handle(ctx, event)
 		if err == nil {
 			continue

@@ -84,6 +84,7 @@ func (a *App) openServices(ctx context.Context) error {
 	if err := a.openSignal(ctx); err != nil {
 		return err
 	}
+	a.openTriage()
 	builder, err := a.openSigner(ctx)
 	if err != nil {
 		return err

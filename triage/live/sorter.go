@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"strconv"
 
 	"seaworthy/triage"
 )
@@ -30,3 +31,28 @@ func (Triage) Groups(ctx context.Context, texts []string) ([][]int, error) {
 	}
 	return groups, nil
 }
+
+// Index implements Sorter.
+func (Triage) Index(texts []string, groups []int32) Index {
+	x := statements{triage.NewIndex(nil)}
+	for i, text := range texts {
+		x.Add(text, groups[i])
+	}
+	return x
+}
+
+// statements are an index of triage's, whose clusters are named by number.
+type statements struct{ of *triage.Index }
+
+// Find implements Index.
+func (s statements) Find(text string) (int32, bool) {
+	m, ok := s.of.Assign(text)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(m.ID, 10, 32)
+	return int32(n), err == nil
+}
+
+// Add implements Index.
+func (s statements) Add(text string, group int32) { s.of.Add(strconv.Itoa(int(group)), text) }

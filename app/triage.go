@@ -1,0 +1,167 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"seaworthy/forge"
+	"seaworthy/git"
+	"seaworthy/job/result"
+	"seaworthy/signal"
+	"seaworthy/triage/live"
+)
+
+// topicTriage is what pages of clusters listen to.
+const topicTriage = "triage"
+
+// How often all failures are clustered anew, which also removes old ones.
+const reconcileEvery = 6 * time.Hour
+
+// openTriage has every build that the signal reads recorded. It comes after
+// openSignal and before anything is read.
+func (a *App) openTriage() {
+	a.Triage = live.New(live.Options{
+		Store: a.Store, Sorter: live.Triage{}, Now: a.o.Now, Merges: a.merges,
+		Changed: func() { a.publish(topicTriage) },
+	})
+	a.Signal.Consume("triage", a.recordFailures)
+}
+
+// recordFailures hands the failed tests of a build to triage.
+func (a *App) recordFailures(ctx context.Context, b signal.BuildResult) error {
+	r := live.Result{Build: live.Build{
+		Path: b.Path, Job: b.Job, Branch: b.Branch, Pull: b.Pull, Commit: b.Commit, Started: b.Started, Tests: len(b.Tests), Passed: b.Passed,
+	}}
+	if b.Repo.Valid() {
+		r.Repo = b.Repo.String()
+	}
+	if b.Started.IsZero() {
+		r.Started = b.Finished // a build without either is too old to be kept
+	}
+	if !b.Finished.IsZero() && !b.Started.IsZero() {
+		r.Elapsed = b.Finished.Sub(b.Started)
+	}
+	for _, t := range b.Tests {
+		if t.Status == result.Fail {
+			r.Failures = append(r.Failures, live.Failure{Test: t.Name, Text: t.Message})
+		}
+	}
+	return a.Triage.Record(ctx, r)
+}
+
+// runTriage clusters all failures anew from time to time.
+func (a *App) runTriage(ctx context.Context) error {
+	tick := time.NewTicker(reconcileEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		change, err := a.Triage.Reconcile(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			// The clusters stay as they are until the next time.
+			a.o.Log.Error("clustering failures anew", "error", err)
+			continue
+		}
+		a.o.Log.Info("clustered failures anew", "moved", change.Moved, "split", change.Split, "merged", change.Merged, "removed", change.Removed)
+	}
+}
+
+// merged is how the subject of a commit names the change that it merged: as
+// forges write it when they squash, and when they merge.
+var merged = regexp.MustCompile(`\(#(\d+)\)$|^Merge pull request #(\d+)|^Merge #(\d+)`)
+
+// mostMerges bounds how many changes between two commits are listed.
+const mostMerges = 100
+
+// merges lists what was merged into a repository between two commits, newest
+// first: the first parents, each of which is one merge. Commits that are gone,
+// or of a repository that is not ours, lie nowhere.
+func (a *App) merges(ctx context.Context, repo, from, to string) ([]live.Merge, error) {
+	owner, name, _ := strings.Cut(repo, "/")
+	at := forge.RepoName{Owner: owner, Name: name}
+	if !at.Valid() || !commitName.MatchString(from) || !commitName.MatchString(to) {
+		return nil, nil
+	}
+	served, err := a.Repos(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ours := false
+	for _, r := range served {
+		ours = ours || r == at
+	}
+	if !ours {
+		return nil, nil
+	}
+	clone, err := a.clone(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	for _, sha := range []string{from, to} {
+		if _, err := clone.Resolve(ctx, sha); errors.Is(err, git.ErrNotFound) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	commits, err := clone.Log(ctx, from+".."+to, git.LogOptions{FirstParent: true, Max: mostMerges})
+	if err != nil {
+		return nil, err
+	}
+	var all []live.Merge
+	for _, c := range commits {
+		all = append(all, mergeOf(c))
+	}
+	return all, nil
+}
+
+// commitName is a commit as results name it; anything else could mean something
+// to git.
+var commitName = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+
+// mergeOf reads the change's number off a commit's subject.
+func mergeOf(c git.Commit) live.Merge {
+	m := live.Merge{Commit: c.SHA, Title: c.Subject(), At: c.Committer.Time}
+	found := merged.FindStringSubmatch(m.Title)
+	for _, digits := range found[min(1, len(found)):] {
+		if n, err := strconv.Atoi(digits); err == nil {
+			m.Pull = n
+		}
+	}
+	// A merge tells the change's title in its third line.
+	if parts := strings.SplitN(c.Message, "\n", 4); strings.HasPrefix(m.Title, "Merge ") && len(parts) > 2 && strings.TrimSpace(parts[2]) != "" {
+		m.Title = strings.TrimSpace(parts[2])
+	}
+	return m
+}
+
+// clusterNamed is how an issue says which cluster of failures it is about; the
+// text that the cluster's page offers says it so.
+var clusterNamed = regexp.MustCompile(`(?m)^Cluster ([0-9a-f]{20,64})\b`)
+
+// linkIssue notes the issue that names a cluster of failures, when it is opened
+// or edited.
+func (a *App) linkIssue(ctx context.Context, e forge.Event) error {
+	if e.Issue == nil || e.Issue.IsPull || e.Kind != forge.EventIssues {
+		return nil
+	}
+	found := clusterNamed.FindStringSubmatch(e.Issue.Body)
+	if found == nil {
+		return nil
+	}
+	link := "/" + e.Repo.String() + "/issues/" + strconv.Itoa(e.Issue.Number)
+	if err := a.Triage.Describe(ctx, found[1], nil, &link); err != nil && !errors.Is(err, live.ErrNoCluster) {
+		return err
+	}
+	return nil
+}
