@@ -49,7 +49,7 @@ func Draw(g *grid.Grid, o grid.Options, now time.Time, l Look) (image.Image, err
 		title: l.Title, summary: s, total: len(rows), columns: g.Columns[:min(l.Columns, len(g.Columns))], rows: rows[:min(l.Rows, len(rows))],
 		now: now,
 	}
-	t.text = sentence(s)
+	t.text, t.prefix = sentence(s), commonPrefix(g, t.rows)
 	p, err := newPen(t.size(), l.Scale)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,9 @@ type table struct {
 	columns []grid.Column
 	rows    []*grid.Row
 	total   int // rows that might be shown
-	now     time.Time
+	// prefix begins the names of all tests; it is written once.
+	prefix string
+	now    time.Time
 }
 
 func (t table) size() image.Point {
@@ -129,6 +131,34 @@ func (t table) heads(p *pen) {
 	if len(t.columns) > 0 {
 		p.text(margin, t.top()+15, "Newest build on the left, times in UTC", small, softInk)
 	}
+	if t.prefix != "" {
+		p.text(margin, t.top()+2*rowHeight+15, p.cut("… stands for "+t.prefix, small, nameWidth-14), small, softInk)
+	}
+}
+
+// leastPrefix is how long a beginning is that is worth leaving out.
+const leastPrefix = 8
+
+// commonPrefix is what the names of all tests begin with, up to a separator.
+// The rows about the build have names of their own.
+func commonPrefix(g *grid.Grid, rows []*grid.Row) string {
+	prefix, tests := "", 0
+	for _, r := range rows {
+		if strings.HasPrefix(r.Name, g.Job+".") {
+			continue
+		}
+		if tests++; tests == 1 {
+			prefix = r.Name
+		}
+		for !strings.HasPrefix(r.Name, prefix) {
+			prefix = prefix[:len(prefix)-1]
+		}
+	}
+	prefix = prefix[:strings.LastIndexAny(prefix, "./: ")+1]
+	if tests < 2 || len(prefix) < leastPrefix {
+		return ""
+	}
+	return prefix
 }
 
 // name is what a column is called in a few letters: its commit, else the end of
@@ -147,7 +177,11 @@ func (t table) row(p *pen, i int, r *grid.Row) {
 	if i%2 == 0 {
 		p.fill(image.Rect(margin, y, margin+nameWidth+len(t.columns)*cellWidth, y+rowHeight), sunk)
 	}
-	p.text(margin+6, y+15, p.middle(r.Name, regular, nameWidth-14), regular, inkColour)
+	label := r.Name
+	if rest, ok := strings.CutPrefix(label, t.prefix); ok && t.prefix != "" {
+		label = "…" + rest
+	}
+	p.text(margin+6, y+15, p.middle(label, regular, nameWidth-14), regular, inkColour)
 	cells := r.Cells()
 	for k := range t.columns {
 		if k >= len(cells) || cells[k].Status == grid.NoResult {

@@ -123,6 +123,30 @@ func TestDrawBounds(t *testing.T) {
 	}
 }
 
+// What all names begin with is written once, so that their ends have room.
+func TestDrawPrefix(t *testing.T) {
+	t.Parallel()
+	of := func(names ...string) image.Image {
+		g, b := grid.New("job"), grid.Build{ID: "1", Passed: true, Finished: now, Started: now}
+		for _, name := range names {
+			b.Tests = append(b.Tests, grid.Test{Name: name, Status: grid.Pass})
+		}
+		g.Append(b, now)
+		return draw(t, g, grid.Options{}, picture.Look{})
+	}
+	same := func(a, b image.Image) bool {
+		return bytes.Equal(a.(*image.RGBA).Pix, b.(*image.RGBA).Pix)
+	}
+	// Beginnings beyond the width make no difference but for the line that tells.
+	long := strings.Repeat("A long suite of tests ", 40)
+	if same(of(long+"one", long+"two"), of(long+"one", long+"three")) {
+		t.Error("the ends of long names are not to be seen")
+	}
+	if same(of("short a", "short b"), of("short a", "other b")) {
+		t.Error("a short beginning is left out")
+	}
+}
+
 // Names that no font has letters for, and very long ones.
 func TestDrawOddNames(t *testing.T) {
 	t.Parallel()
