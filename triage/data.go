@@ -138,16 +138,18 @@ type DataOptions struct {
 // NewData presents clusters of failures whose Build is an index of builds. The
 // largest cluster comes first.
 func NewData(groups []Group, builds []Build, added int, options DataOptions) (Data, Summary) {
-	sum := Summary{Builds: len(builds), AddedRuns: added}
-	newest := int64(0)
-	for i, b := range builds {
-		at := time.Unix(b.Started, 0)
-		if i == 0 || at.Before(sum.From) {
-			sum.From = at
+	sum := Summary{AddedRuns: added}
+	oldest, newest := int64(0), int64(0)
+	for _, b := range builds {
+		if b.Number > 0 && b.Job != "" {
+			sum.Builds++
+		}
+		if b.Started > 0 && (oldest == 0 || b.Started < oldest) {
+			oldest = b.Started
 		}
 		newest = max(newest, b.Started)
 	}
-	sum.To = time.Unix(newest, 0)
+	sum.From, sum.To = time.Unix(oldest, 0), time.Unix(newest, 0)
 	owners := ownersOf(builds, newest-24*60*60, options.Owners)
 	d := Data{Clustered: []ClusterData{}, Builds: newColumns(builds)}
 	for _, g := range groups {

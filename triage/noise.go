@@ -271,10 +271,11 @@ func uuid(text string) int {
 	return 36
 }
 
-// extentOfName returns where a name of letters, digits, dashes and dots ends.
+// extentOfName returns where a name of letters, digits, dashes and dots ends, of
+// at most 255 bytes as names of hosts have.
 func extentOfName(text string, i int) int {
 	j := i
-	for j < len(text) && (is(text[j], alnum) || text[j] == '-' || text[j] == '.') {
+	for j < len(text) && j-i < 255 && (is(text[j], alnum) || text[j] == '-' || text[j] == '.') {
 		j++
 	}
 	for j > i && !is(text[j-1], alnum) {
@@ -374,7 +375,7 @@ func address4(text string) int {
 // address6 returns the length of an IPv6 or hardware address.
 func address6(text string) int {
 	i, colons, double, digits := 0, 0, false, false
-	for i < len(text) && (text[i] == ':' || is(text[i], hexadecimal)) {
+	for i < len(text) && i < 46 && (text[i] == ':' || is(text[i], hexadecimal)) {
 		if text[i] == ':' {
 			colons++
 			double = double || i > 0 && text[i-1] == ':'

@@ -226,8 +226,8 @@ func (s *scanner) step(i, end int) int {
 		}
 		s.maps = append(s.maps, at)
 	case b == ']' && len(s.maps) > 0:
-		if at := s.maps[len(s.maps)-1]; at >= 0 && at <= len(s.out) {
-			sortFields(s.out[at:])
+		if at := s.maps[len(s.maps)-1]; at >= 0 {
+			sortFields(s.out[min(at, len(s.out)):])
 			s.inMap--
 		}
 		s.maps = s.maps[:len(s.maps)-1]
@@ -310,6 +310,9 @@ func (s *scanner) mark(mark string, from, to int) int {
 	bare := bytes.TrimRight(line, " ,;/.:-")
 	if len(line)-len(bare) <= 2 && len(bare) < len(line) && bytes.HasSuffix(bare, []byte(mark)) {
 		s.out = s.out[:s.start+len(bare)]
+		if s.field > len(s.out) {
+			s.field, s.before = min(max(s.before, s.start), len(s.out)), -1
+		}
 		return to
 	}
 	s.out = append(s.out, mark...)

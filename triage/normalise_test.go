@@ -3,6 +3,7 @@ package triage
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -128,4 +129,30 @@ func FuzzNormalise(f *testing.F) {
 			t.Fatalf("%q is normalised to %q, then to %q", text, statement, again.out)
 		}
 	})
+}
+
+// Whatever a text is made of, reading it takes time in proportion to its length.
+func TestNormaliseIsLinear(t *testing.T) {
+	t.Parallel()
+	for _, piece := range []string{"a", "1", "-", ":", "a:", "1:", "a-b.", "1.", "1,", "-x7k2p", "map[", "]", "[", " 1", "/", "1h", "v1.", "Mon ", "Jan 1 ", "2026-01-02T", "\x1b[", "0x", "i-", "us-", "\n", "\xc3", "a1", "e+"} {
+		times := func(n int) time.Duration {
+			text := strings.Repeat(piece, n/len(piece))
+			best := time.Hour
+			for range 3 {
+				var s scanner
+				began := time.Now()
+				s.read(text)
+				g := newGroup(&s)
+				g.add(&s, member{}, sometime, n)
+				g.share(&s)
+				spans(g, []*group{g})
+				best = min(best, time.Since(began))
+			}
+			return best
+		}
+		short, long := times(1<<14), times(1<<18)
+		if long > 100*short+50*time.Millisecond { // 16 times the length
+			t.Errorf("%q: %v for 16 kB, %v for 256 kB", piece, short, long)
+		}
+	}
 }

@@ -364,7 +364,7 @@ func (p *Places) Failure(r Row) Failure {
 		started = p.list[i].Started
 	}
 	p.lock.RUnlock()
-	if !ok {
+	if !ok || i >= p.known {
 		p.lock.Lock()
 		if i, ok = p.at[r.Build]; !ok {
 			i = len(p.list)

@@ -93,7 +93,7 @@ func spans(first *group, parts []*group) []int {
 // lengths measures the text by whether its words are shared.
 func (s *scanner) lengths(shared map[uint64]bool) []int {
 	out := []int{}
-	match, from, last := true, 0, extent{}
+	match, from, last, k := true, 0, extent{}, 0
 	turn := func(at int) {
 		out = append(out, at-from)
 		match, from = !match, at
@@ -104,9 +104,12 @@ func (s *scanner) lengths(shared map[uint64]bool) []int {
 			turn(last.to) // what follows a word that varies is shared again
 		case !yes && match:
 			turn(w.from)
-		case !yes && !match && !s.withinNoise(last.to, w.from):
-			turn(last.to)
-			turn(w.from)
+		case !yes && !match:
+			var within bool
+			if k, within = s.withinNoise(k, last.to, w.from); !within {
+				turn(last.to)
+				turn(w.from)
+			}
 		}
 		last = w
 	})
@@ -119,15 +122,11 @@ func (s *scanner) lengths(shared map[uint64]bool) []int {
 	return out
 }
 
-// withinNoise reports whether text[from:to] is inside one noise.
-func (s *scanner) withinNoise(from, to int) bool {
-	for _, n := range s.noise {
-		if n.from <= from && to <= n.to {
-			return true
-		}
-		if n.from > from {
-			break
-		}
+// withinNoise reports whether text[from:to] is inside one noise, at or behind
+// noise[k], and returns the k to go on with for what is behind from.
+func (s *scanner) withinNoise(k, from, to int) (int, bool) {
+	for k < len(s.noise) && s.noise[k].to <= from {
+		k++
 	}
-	return false
+	return k, k < len(s.noise) && s.noise[k].from <= from && to <= s.noise[k].to
 }
