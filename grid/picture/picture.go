@@ -132,7 +132,7 @@ func (t table) heads(p *pen) {
 		p.text(margin, t.top()+15, "Newest build on the left, times in UTC", small, softInk)
 	}
 	if t.prefix != "" {
-		p.text(margin, t.top()+2*rowHeight+15, p.cut("… stands for "+t.prefix, small, nameWidth-14), small, softInk)
+		p.text(margin, t.top()+2*rowHeight+9, p.cut("… stands for "+t.prefix, small, nameWidth-14), small, softInk)
 	}
 }
 
