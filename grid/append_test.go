@@ -41,6 +41,10 @@ func random(r *rand.Rand, id, tests int) grid.Build {
 	case 3:
 		b.Started = b.Started.Add(-time.Duration(r.IntN(9)) * time.Hour)
 	case 4:
+		b.Finished = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	case 5:
+		b.Started, b.Finished = time.Time{}, time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
+	case 6:
 		b.Malformed = "junit.xml: cut off"
 	}
 	if r.IntN(6) == 0 {

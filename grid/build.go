@@ -74,8 +74,27 @@ func (s Settings) Settled(b Build, now time.Time) bool {
 	if b.Finished.IsZero() {
 		return false
 	}
-	return !s.Pod || b.Pod != nil || !now.Before(b.Finished.Add(PodAwaited))
+	return !s.Pod || b.Pod != nil || !now.Before(b.sensible(now).deadline())
 }
+
+// sensible returns the build with times that can be. One that ended has ended,
+// whatever time it tells: where that cannot be, when it began, or long ago.
+func (b Build) sensible(now time.Time) Build {
+	b.Started = plausible(b.Started, now)
+	if b.Finished.IsZero() {
+		return b
+	}
+	if b.Finished = plausible(b.Finished, now); b.Finished.IsZero() {
+		b.Finished = b.Started
+	}
+	if b.Finished.IsZero() {
+		b.Finished = longAgo()
+	}
+	return b
+}
+
+// longAgo is a time that is not zero, and before all that a column may have.
+func longAgo() time.Time { return time.Unix(0, 0).UTC() }
 
 // deadline is when no more is expected of the build.
 func (b Build) deadline() time.Time {

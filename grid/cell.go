@@ -73,7 +73,7 @@ func pod(b Build, verdict Outcome, now time.Time) (Cell, bool) {
 	switch {
 	case b.Pod == nil && verdict == Running:
 		return Cell{}, false
-	case b.Pod == nil && !now.After(b.deadline()):
+	case b.Pod == nil && now.Before(b.deadline()):
 		return Cell{Running, "!", podMissing}, true
 	case b.Pod == nil:
 		return Cell{PassWithSkips, "!", podMissing}, true
@@ -93,18 +93,20 @@ func orElse(s, other string) string {
 }
 
 // one makes the cell of a test that ran once.
-func (s *Settings) one(t *Test) filled {
-	c := filled{Cell: Cell{Status: t.Status}}
+func (s *Settings) one(t ran) filled {
+	c := filled{Cell: Cell{Status: t.outcome}}
 	if t.Duration > 0 {
 		c.minutes = float32(t.Duration.Minutes())
 	}
 	switch {
-	case t.Status == PassWithSkips:
+	case t.outcome == PassWithSkips:
 		c.Icon, c.Message = "S", t.Message
-	case !t.Status.Passing():
+	case !t.outcome.Passing():
 		if c.Message = t.Message; c.Message != "" {
 			c.Icon = "F"
 		}
+	case !t.Status.Passing(): // a rule lets it pass
+		c.Message = t.Message
 	}
 	if len(t.Metrics) > 0 {
 		for _, name := range slices.Sorted(maps.Keys(t.Metrics)) {
@@ -146,7 +148,7 @@ func (s *Settings) shortText(c *filled) {
 // even if the runs come from different JUnit files, that is from different
 // processes or suites, and thereby hides real failures; here a test that failed
 // in every run of one file has failed. The icon tells how many runs passed.
-func (s *Settings) merge(runs []*Test) filled {
+func (s *Settings) merge(runs []ran) filled {
 	if len(runs) == 1 {
 		return s.one(runs[0])
 	}
@@ -164,19 +166,19 @@ func (s *Settings) merge(runs []*Test) filled {
 	}
 	for _, t := range runs {
 		c := s.one(t)
-		if t.Status.Severity() > out.Status.Severity() {
-			out.Status = t.Status
+		if t.outcome.Severity() > out.Status.Severity() {
+			out.Status = t.outcome
 		}
 		if t.File != file {
 			endFile()
 			file = t.File
 		}
 		switch {
-		case t.Status.Passing():
+		case t.outcome.Passing():
 			passed++
 			inFile[0]++
 			told = orElse(told, c.Message)
-		case t.Status.Failing():
+		case t.outcome.Failing():
 			failed++
 			inFile[1]++
 			why = orElse(why, c.Message)

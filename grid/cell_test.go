@@ -163,6 +163,30 @@ func TestOverallWithoutTimes(t *testing.T) {
 	}
 }
 
+// A build that ended has ended, whatever time it tells.
+func TestAbsurdEnd(t *testing.T) {
+	t.Parallel()
+	for _, end := range []time.Time{now.AddDate(5000, 0, 0), time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), now.Add(25 * time.Hour)} {
+		b := build(99, "a")
+		b.Finished = end
+		s := grid.Settings{Pod: true}
+		g := single(s, b)
+		if c := g.Columns[0]; !c.Finished.Equal(b.Started) || !s.Settled(b, now) {
+			t.Errorf("%s: column %+v", end, c)
+		}
+		if diff := cmp.Diff([]string{"builds 99", "j.Overall P", "j.Pod S", "a P"}, picture(g)); diff != "" {
+			t.Errorf("%s: %s", end, diff)
+		}
+		if g.Rows[0].Metrics != nil {
+			t.Errorf("%s: it took %v minutes", end, g.Rows[0].Metrics)
+		}
+		b.Started = time.Time{}
+		if c := single(s, b).Columns[0]; !c.Finished.IsZero() || !s.Settled(b, now) {
+			t.Errorf("%s, without a beginning: column %+v", end, c)
+		}
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	t.Parallel()
 	s := grid.Settings{Headers: []string{"Commit", "infra-commit", "zone"}}

@@ -220,6 +220,7 @@ func (d *decoder) column(c *Column) {
 	c.Build, c.Job = d.text(), d.text()
 	c.Started, c.Finished = d.time(), d.time()
 	c.Commit, c.Result = d.text(), d.text()
+	c.Pull = d.number(math.MaxInt32)
 	for _, list := range []*[]string{&c.Extra, &c.Mails} {
 		for n := d.number(len(d.data)); n > 0 && d.err == nil; n-- {
 			*list = append(*list, d.text())

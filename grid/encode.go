@@ -97,6 +97,7 @@ func (e *encoder) column(c *Column) {
 	e.time(c.Finished)
 	e.text(c.Commit)
 	e.text(c.Result)
+	e.number(max(c.Pull, 0))
 	for _, list := range [][]string{c.Extra, c.Mails} {
 		e.number(len(list))
 		for _, s := range list {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -39,9 +40,41 @@ func rich() *grid.Grid {
 	}
 	g.Append(odd, now)
 	other := build(100, "a")
-	other.Job = "k"
+	other.Job, other.Pull = "k", 77
 	g.Append(other, now)
 	return g
+}
+
+// What is added to a grid has to be encoded, too: rich has something in every
+// field.
+func TestRich(t *testing.T) {
+	t.Parallel()
+	g := rich()
+	filled := map[string]bool{}
+	note := func(v any) {
+		x := reflect.ValueOf(v)
+		for i := range x.NumField() {
+			if f := x.Type().Field(i); f.IsExported() && !x.Field(i).IsZero() {
+				filled[x.Type().Name()+"."+f.Name] = true
+			}
+		}
+	}
+	for _, c := range g.Columns {
+		note(c)
+	}
+	for _, r := range g.Rows {
+		note(*r)
+		for _, n := range r.Notes {
+			note(n)
+		}
+	}
+	for _, v := range []any{grid.Column{}, grid.Row{}, grid.Note{}} {
+		for i, x := 0, reflect.TypeOf(v); i < x.NumField(); i++ {
+			if f := x.Field(i); f.IsExported() && !filled[x.Name()+"."+f.Name] {
+				t.Errorf("nothing in %s.%s", x.Name(), f.Name)
+			}
+		}
+	}
 }
 
 func encoded(t *testing.T, g *grid.Grid) []byte {

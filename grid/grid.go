@@ -54,8 +54,17 @@ type owner struct{ _ byte }
 // one of its row. 0 is none.
 type draft struct {
 	first, last, next []int32
-	runs              []*Test
+	runs              []ran
+	judge             judge
 }
+
+// ran is a run of a test, and what became of it.
+type ran struct {
+	*Test
+	outcome Outcome
+}
+
+func (d *draft) ran(t *Test) ran { return ran{t, d.judge.outcome(t)} }
 
 // New returns an empty grid with the plain Settings.
 func New(job string) *Grid { return NewWith(job, Settings{}) }
@@ -74,10 +83,10 @@ func (g *Grid) Append(b Build, now time.Time) {
 	if b.Job == "" {
 		b.Job = g.Job
 	}
-	b.Started, b.Finished = plausible(b.Started, now), plausible(b.Finished, now)
+	b = b.sensible(now)
 	before := len(g.Rows)
 	verdict := g.sort(&b, now)
-	column := g.column(b, verdict.Status)
+	column := g.column(b, verdict.Status, now)
 	at, replaced := g.place(column)
 	columns := len(g.Columns) - 1
 	for i, r := range g.Rows {
@@ -104,8 +113,8 @@ func plausible(t, now time.Time) time.Time {
 	return t.UTC()
 }
 
-func (g *Grid) column(b Build, verdict Outcome) Column {
-	c := Column{Build: b.ID, Started: b.Started, Finished: b.Finished, Commit: g.text(b.Commit), Result: g.text(b.Result), Pull: b.Pull, Mails: b.Mails}
+func (g *Grid) column(b Build, verdict Outcome, now time.Time) Column {
+	c := Column{Build: b.ID, Started: b.Started, Finished: plausible(b.Finished, now), Commit: g.text(b.Commit), Result: g.text(b.Result), Pull: b.Pull, Mails: b.Mails}
 	if b.Job != g.Job {
 		c.Job = g.text(b.Job)
 	}
@@ -223,14 +232,16 @@ func (g *Grid) sort(b *Build, now time.Time) filled {
 	d.last = append(d.last[:0], make([]int32, len(g.Rows))...)
 	d.next = append(d.next[:0], make([]int32, len(b.Tests)+1)...)
 	format := g.Settings.effective()
+	d.judge = g.Settings.judge()
 	failed := false
 	counts := map[string]int{}
 	for i := range b.Tests {
 		t := &b.Tests[i]
-		if t.Status == NoResult || g.Settings.IgnoreSkips && t.Status == PassWithSkips {
+		status := d.judge.outcome(t)
+		if status == NoResult || g.Settings.IgnoreSkips && status == PassWithSkips {
 			continue
 		}
-		failed = failed || t.Status.Failing()
+		failed = failed || status.Failing()
 		name := t.Name
 		if format.Format != "" {
 			name = format.render(b.Job, *b, *t)
@@ -313,12 +324,12 @@ func (g *Grid) cell(row int32, b Build, verdict filled, now time.Time) filled {
 			break
 		}
 		if g.draft.next[first] == 0 {
-			c = g.Settings.one(&b.Tests[first-1])
+			c = g.Settings.one(g.draft.ran(&b.Tests[first-1]))
 			break
 		}
 		g.draft.runs = g.draft.runs[:0]
 		for i := first; i != 0; i = g.draft.next[i] {
-			g.draft.runs = append(g.draft.runs, &b.Tests[i-1])
+			g.draft.runs = append(g.draft.runs, g.draft.ran(&b.Tests[i-1]))
 		}
 		c = g.Settings.merge(g.draft.runs)
 		clear(g.draft.runs)

@@ -23,6 +23,8 @@ type Settings struct {
 	// UserProperty is a property of tests that is kept with each cell and told
 	// with alerts (user_property).
 	UserProperty string `json:"user_property,omitempty"`
+	// Rules give tests another outcome than the one they report.
+	Rules []Rule `json:"rules,omitempty"`
 	// IgnoreSkips leaves skipped tests out (ignore_skip).
 	IgnoreSkips bool `json:"ignore_skips,omitempty"`
 	// Pod adds the row JOB.Pod: how the pod of each build fared. TestGrid's
