@@ -18,7 +18,7 @@ import (
 
 func newSignal(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "signal", Short: "Red, yellow or green: whether the tests let a release go"}
-	c.AddCommand(newSignalReport(s))
+	c.AddCommand(newSignalReport(s), newSignalAlerts(s))
 	return c
 }
 
@@ -70,7 +70,7 @@ func (f *gridSource) reportJobs() (map[string]reports.Job, error) {
 
 func newSignalReport(s Streams) *cobra.Command {
 	var f gridSource
-	var branches []string
+	var branches, projects []string
 	var at string
 	var exitCode bool
 	out := outputFlag{more: []string{"markdown"}}
@@ -89,7 +89,7 @@ A report is no gate: it succeeds whatever it says, unless --exit-code asks for 3
   seaworthy signal report --bucket /srv/results --config config/testgrids --jobs config/jobs --exit-code`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			q := reports.Query{Branches: branches}
+			q := reports.Query{Branches: branches, Projects: projects}
 			if at != "" {
 				var err error
 				if q.At, err = time.Parse(time.RFC3339, at); err != nil {
@@ -114,6 +114,7 @@ A report is no gate: it succeeds whatever it says, unless --exit-code asks for 3
 	f.add(c)
 	out.add(c)
 	c.Flags().StringArrayVar(&branches, "branch", nil, "`branch` to report on; may be repeated (all)")
+	c.Flags().StringArrayVar(&projects, "project", nil, "`project` to report on, sig-release of sig-release-1.36-blocking; may be repeated (all)")
 	c.Flags().StringVar(&at, "at", "", "`time` in RFC 3339 to report as of, without the builds that came after it")
 	c.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 3 when a branch is red")
 	return c
@@ -131,7 +132,7 @@ func printReport(s Streams, out outputFlag, r verdict.Report) error {
 			if !b.Cut.Ready {
 				cut = "not ready"
 			}
-			rows = append(rows, []string{b.Branch, string(b.Color), string(b.Before), string(b.Blocking), string(b.Informing), cut})
+			rows = append(rows, []string{b.Label, string(b.Color), string(b.Before), string(b.Blocking), string(b.Informing), cut})
 		}
 		err := table(w, "No blocking or informing dashboard has a job.", []string{"branch", "signal", "a day ago", "blocking", "informing", "cut"}, rows)
 		for _, b := range r.Branches {
@@ -149,7 +150,7 @@ func printReport(s Streams, out outputFlag, r verdict.Report) error {
 // drawBranch tells why a branch is as it is, in a few lines.
 func drawBranch(w io.Writer, b verdict.Branch) error {
 	var out strings.Builder
-	fmt.Fprintf(&out, "\n%s\n", b.Branch)
+	fmt.Fprintf(&out, "\n%s\n", b.Label)
 	reasons := b.Reasons
 	if !b.Cut.Ready {
 		reasons = append(reasons[:len(reasons):len(reasons)], b.Cut.Reasons...)

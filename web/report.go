@@ -150,8 +150,8 @@ func (s *Site) signalReport(r *http.Request) (view, error) {
 	}
 	p.Only = append(p.Only, filter{Label: "All branches", Link: with(r, "/signal/report", "branch", ""), Current: len(only) == 0})
 	for _, b := range p.Report.Branches {
-		p.Only = append(p.Only, filter{Label: b.Branch, Link: with(r, "/signal/report", "branch", b.Branch), Current: slices.Contains(only, b.Branch)})
-		if len(only) == 0 || slices.Contains(only, b.Branch) {
+		p.Only = append(p.Only, filter{Label: b.Label, Link: with(r, "/signal/report", "branch", b.Label), Current: slices.Contains(only, b.Label)})
+		if len(only) == 0 || slices.Contains(only, b.Label) {
 			p.Branches = append(p.Branches, presentBranch(b))
 		}
 	}

@@ -217,6 +217,13 @@ func (t tab) mails() []string {
 type Query struct {
 	At       time.Time // zero is now
 	Branches []string  // all if empty
+	Projects []string  // all if empty; see verdict.Board
+}
+
+// wants reports whether a report is about a tab's branch.
+func (q Query) wants(t verdict.Tab) bool {
+	label := t.Project + " " + t.Branch // as a report of several projects names it
+	return (len(q.Branches) == 0 || slices.Contains(q.Branches, t.Branch) || slices.Contains(q.Branches, label)) && (len(q.Projects) == 0 || slices.Contains(q.Projects, t.Project))
 }
 
 // Report judges every branch.
@@ -228,7 +235,7 @@ func (s *Service) Report(ctx context.Context, q Query) (verdict.Report, error) {
 	wanted := v.deciding(s.o.Repo)
 	now := s.o.Now()
 	in := verdict.Input{At: cmp.Or(q.At, now), Rules: v.settings.Rules}
-	wanted = slices.DeleteFunc(wanted, func(t verdict.Tab) bool { return len(q.Branches) > 0 && !slices.Contains(q.Branches, t.Branch) })
+	wanted = slices.DeleteFunc(wanted, func(t verdict.Tab) bool { return !q.wants(t) })
 	if in.Tabs, err = s.grids(ctx, wanted); err != nil {
 		return verdict.Report{}, err
 	}
@@ -265,7 +272,7 @@ func (v *view) deciding(repo string) []verdict.Tab {
 			b = verdict.Board{Dashboard: t.dashboard, Branch: v.branch(t), Blocking: !t.job.Informing}
 		}
 		out = append(out, verdict.Tab{
-			Dashboard: t.dashboard, Name: t.tab.Name, Job: t.name, Branch: b.Branch, Blocking: b.Blocking, Link: tabLink(t.dashboard, t.tab.Name),
+			Dashboard: t.dashboard, Name: t.tab.Name, Job: t.name, Project: b.Project, Branch: b.Branch, Blocking: b.Blocking, Link: tabLink(t.dashboard, t.tab.Name),
 			Description: cmp.Or(t.tab.Description, t.job.Description), Owner: t.owner(), Mails: t.mails(),
 		})
 	}

@@ -14,6 +14,7 @@ type Tab struct {
 	Dashboard string
 	Name      string
 	Job       string
+	Project   string // whose branch it is; may be empty
 	Branch    string
 	Blocking  bool
 	Link      string // to its page; may be empty

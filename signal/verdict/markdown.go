@@ -39,7 +39,7 @@ func (r Report) Markdown() string {
 		if x.Before != x.Color {
 			before = x.Before.Sign()
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", escape(x.Branch), x.Color.Sign(), before, x.Blocking, x.Informing, ready)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", escape(x.Label), x.Color.Sign(), before, x.Blocking, x.Informing, ready)
 	}
 	for _, x := range r.Branches {
 		x.markdown(&b, r)
@@ -48,7 +48,7 @@ func (r Report) Markdown() string {
 }
 
 func (x Branch) markdown(b *strings.Builder, r Report) {
-	fmt.Fprintf(b, "\n## %s %s\n", escape(x.Branch), x.Color.Sign())
+	fmt.Fprintf(b, "\n## %s %s\n", escape(x.Label), x.Color.Sign())
 	list(b, "", x.Reasons)
 	if !x.Cut.Ready {
 		list(b, "In the way of a cut", x.Cut.Reasons)

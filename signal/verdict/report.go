@@ -3,6 +3,7 @@ package verdict
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +61,11 @@ type Change struct {
 
 // Branch is the verdict on a branch.
 type Branch struct {
-	Branch string `json:"branch"`
+	Project string `json:"project,omitempty"`
+	Branch  string `json:"branch"`
+	// Label names it among the branches of the report: with its project, if there
+	// are several.
+	Label  string `json:"label"`
 	Age    int    `json:"age"` // 0 the default branch, 1 the newest release branch, and so on
 	Color  Color  `json:"color"`
 	Before Color  `json:"before"` // when the report looked back
@@ -89,22 +94,30 @@ type Report struct {
 func Of(in Input) Report {
 	in.Ago = cmp.Or(in.Ago, 24*time.Hour)
 	r := Report{At: in.At.UTC(), Since: in.At.Add(-in.Ago).UTC(), Branches: []Branch{}, IssuesUnknown: in.IssuesUnknown}
-	byBranch := map[string][]Tab{}
-	var names []string
+	type key struct{ project, branch string }
+	byBranch, branches := map[key][]Tab{}, map[string][]string{}
 	for _, t := range in.Tabs {
-		if byBranch[t.Branch] == nil {
-			names = append(names, t.Branch)
+		k := key{t.Project, t.Branch}
+		if byBranch[k] == nil {
+			branches[t.Project] = append(branches[t.Project], t.Branch)
 		}
-		byBranch[t.Branch] = append(byBranch[t.Branch], t)
+		byBranch[k] = append(byBranch[k], t)
 	}
-	age := 1
-	for _, name := range in.Rules.byNewest(names) {
-		a := 0
-		if name != in.Rules.DefaultBranch {
-			a = age
-			age++
+	for _, project := range slices.Sorted(maps.Keys(branches)) {
+		age := 1
+		for _, name := range in.Rules.byNewest(branches[project]) {
+			a := 0
+			if name != in.Rules.DefaultBranch {
+				a = age
+				age++
+			}
+			b := in.branch(name, a, byBranch[key{project, name}])
+			b.Project, b.Label = project, name
+			if len(branches) > 1 {
+				b.Label = strings.TrimSpace(project + " " + name)
+			}
+			r.Branches = append(r.Branches, b)
 		}
-		r.Branches = append(r.Branches, in.branch(name, a, byBranch[name]))
 	}
 	var colors []Color
 	for _, b := range r.Branches {

@@ -57,16 +57,20 @@ func byAge[T any](limits []T, age int) T {
 // Board says what a dashboard decides about.
 type Board struct {
 	Dashboard string `json:"dashboard"`
-	Branch    string `json:"branch"`
-	Blocking  bool   `json:"blocking"` // else informing
+	// Project is whose branch it is, where results of several are shown together:
+	// sig-release of sig-release-1.36-blocking.
+	Project  string `json:"project,omitempty"`
+	Branch   string `json:"branch"`
+	Blocking bool   `json:"blocking"` // else informing
 }
 
-var boardName = regexp.MustCompile(`^(?:.*-)?(?:(master|main|[0-9]+\.[0-9]+)-)?(blocking|informing)$`)
+var boardName = regexp.MustCompile(`^(?:.*-)?(blocking|informing)$`)
 
 // Boards reads from the names of dashboards what they decide about:
 // sig-release-1.36-blocking, sig-release-master-informing, halyard-blocking. One
 // that names no branch speaks of the default branch, unless others name theirs:
-// then it is another team's, and is left out.
+// then it is another team's, and is left out. What stands before the branch is
+// the project.
 func (r Rules) Boards(names []string) []Board {
 	var named, unnamed []Board
 	for _, n := range names {
@@ -74,11 +78,9 @@ func (r Rules) Boards(names []string) []Board {
 		if m == nil {
 			continue
 		}
-		b := Board{Dashboard: n, Branch: r.DefaultBranch, Blocking: m[2] == "blocking"}
-		branch := m[1]
-		if branch == "" { // the greedy prefix takes it
-			branch = branchIn(strings.TrimSuffix(strings.TrimSuffix(n, m[2]), "-"))
-		}
+		b := Board{Dashboard: n, Branch: r.DefaultBranch, Blocking: m[1] == "blocking"}
+		branch := ""
+		b.Project, branch = branchIn(strings.TrimSuffix(strings.TrimSuffix(n, m[1]), "-"))
 		switch branch {
 		case "":
 			unnamed = append(unnamed, b)
@@ -98,11 +100,13 @@ func (r Rules) Boards(names []string) []Board {
 
 var branchTail = regexp.MustCompile(`(?:^|-)(master|main|[0-9]+\.[0-9]+)$`)
 
-func branchIn(prefix string) string {
-	if m := branchTail.FindStringSubmatch(prefix); m != nil {
-		return m[1]
+// branchIn parts what stands before -blocking into a project and a branch, which
+// may be empty.
+func branchIn(prefix string) (project, branch string) {
+	if m := branchTail.FindStringSubmatchIndex(prefix); m != nil {
+		return prefix[:m[0]], prefix[m[2]:m[3]]
 	}
-	return ""
+	return prefix, ""
 }
 
 var numbers = regexp.MustCompile(`[0-9]+`)

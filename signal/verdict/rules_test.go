@@ -32,6 +32,9 @@ func TestBoards(t *testing.T) {
 	for _, tt := range tests {
 		var got []string
 		for _, b := range verdict.DefaultRules().Boards(tt.in) {
+			if b.Project != "" && !strings.HasPrefix(b.Dashboard, b.Project+"-") {
+				t.Errorf("%s: project %q", b.Dashboard, b.Project)
+			}
 			word := b.Dashboard + "=" + b.Branch
 			if b.Blocking {
 				word += "!"
@@ -55,6 +58,24 @@ func TestAges(t *testing.T) {
 		got = append(got, fmt.Sprint(b.Branch, b.Age))
 	}
 	if diff := cmp.Diff([]string{"main0", "release-2.01", "release-1.362", "release-1.103", "release-1.94"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Branches of two projects are apart, and grow old apart.
+func TestProjects(t *testing.T) {
+	t.Parallel()
+	var tabs []verdict.Tab
+	for _, b := range verdict.DefaultRules().Boards([]string{"sig-release-1.36-blocking", "sig-release-1.35-blocking", "ocp-release-4.22-blocking", "sig-release-master-blocking"}) {
+		x := tab("unit", b.Branch, b.Blocking, "PPP")
+		x.Project = b.Project
+		tabs = append(tabs, x)
+	}
+	var got []string
+	for _, b := range verdict.Of(verdict.Input{At: now, Tabs: tabs, Rules: verdict.DefaultRules()}).Branches {
+		got = append(got, fmt.Sprint(b.Label, "=", b.Age))
+	}
+	if diff := cmp.Diff([]string{"ocp-release release-4.22=1", "sig-release main=0", "sig-release release-1.36=1", "sig-release release-1.35=2"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
