@@ -3,6 +3,7 @@ package dashboard
 import (
 	"strings"
 
+	"seaworthy/grid"
 	"seaworthy/strict"
 )
 
@@ -192,6 +193,8 @@ type TestGroup struct {
 	BuildOverride string `json:"build_override_configuration_value,omitempty"`
 	BuildStrftime string `json:"build_override_strftime,omitempty"`
 	UserProperty  string `json:"user_property,omitempty"`
+	// Rules are those of custom_evaluator_rule_set.
+	Rules []grid.Rule `json:"-"`
 
 	File  string       `json:"-"`
 	Lines strict.Lines `json:"-"`

@@ -54,7 +54,7 @@ func (t Tab) Options(g TestGroup) grid.Options {
 func (g TestGroup) Settings() grid.Settings {
 	s := grid.Settings{
 		ShortText: g.ShortTextMetric, UserProperty: g.UserProperty, IgnoreSkips: g.IgnoreSkip,
-		Pod: !g.NoPodRow, SeveralJobs: len(g.Prefixes()) > 1,
+		Pod: !g.NoPodRow, SeveralJobs: len(g.Prefixes()) > 1, Rules: g.Rules,
 	}
 	for _, h := range g.ColumnHeaders {
 		s.Headers = append(s.Headers, h.Key())

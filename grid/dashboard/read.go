@@ -126,6 +126,7 @@ func (r *reader) file(name string, data []byte) {
 		g.File = name
 		r.without(name, g.Lines, groupWithout)
 		r.fallback(name, g)
+		g.Rules = g.Evaluator.rules()
 		r.config.TestGroups = append(r.config.TestGroups, d.fillGroup(g.TestGroup))
 	}
 	for _, b := range y.Dashboards {
@@ -150,7 +151,7 @@ func (r *reader) file(name string, data []byte) {
 // Fields that somebody might set and wait for in vain.
 var (
 	groupWithout = []string{
-		"ignore_test_substring", "fallback_grouping", "fallback_grouping_configuration_value", "primary_grouping", "custom_evaluator_rule_set",
+		"ignore_test_substring", "fallback_grouping", "fallback_grouping_configuration_value", "primary_grouping",
 		"auto_bug_options", "gather_bugs", "link_bugs_by_group", "link_bugs_by_test_methods", "issue_gather_options", "enable_test_methods",
 		"max_test_methods_per_test", "test_method_properties", "use_full_method_names", "test_tag_pattern", "use_test_metadata",
 	}
