@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"gocloud.dev/blob/fileblob"
 
 	"seaworthy/job/result"
 )
@@ -215,17 +216,74 @@ func FuzzJUnitFromGoTest(f *testing.F) {
 	})
 }
 
+// BenchmarkParseJUnit reads a file as end-to-end suites write them: most tests
+// pass, one in twenty is skipped, one in fifty fails with a long text.
 func BenchmarkParseJUnit(b *testing.B) {
 	var file strings.Builder
-	file.WriteString("<testsuite>")
+	file.WriteString(`<?xml version="1.0" encoding="UTF-8"?>` + "\n<testsuites>\n <testsuite name=\"e2e suite\" tests=\"3500\">\n")
 	for i := range 3500 {
-		fmt.Fprintf(&file, `<testcase name="TestSomething/number_%d" classname="c" time="0.%d"/>`, i, i)
+		fmt.Fprintf(&file, `  <testcase name="[It] [sig-node] device-plugin should resize leases with projected-volume and ipvs %d [Feature:X]" classname="e2e suite" time="13.%06d">`, i, i)
+		switch {
+		case i%50 == 0:
+			file.WriteString(`<failure message="timed out &amp; gave up">` + strings.Repeat("k8s.io/kubernetes/test/e2e.go:42 +0x1a &lt;nil&gt;\n", 20) + `</failure><system-out>` + strings.Repeat("INFO: waiting\n", 100) + `</system-out>`)
+		case i%20 == 0:
+			file.WriteString(`<skipped message="skipped"/>`)
+		}
+		file.WriteString("</testcase>\n")
 	}
-	file.WriteString("</testsuite>")
+	file.WriteString(" </testsuite>\n</testsuites>\n")
 	b.SetBytes(int64(file.Len()))
+	b.ReportAllocs()
 	for b.Loop() {
-		if tests, err := result.ParseJUnit(strings.NewReader(file.String()), result.Limits{}); err != nil || len(tests) != 3500 {
+		if tests, err := result.ParseJUnit(strings.NewReader(file.String()), result.Limits{}); err != nil || len(tests) != 3500-140 {
 			b.Fatal(len(tests), err)
 		}
 	}
+}
+
+// BenchmarkLoadBuild reads all builds of a job: those in the folder
+// SEAWORTHY_BENCH_BUCKET (the job's path below it in SEAWORTHY_BENCH_JOB), or
+// twenty builds of 25 files made here.
+func BenchmarkLoadBuild(b *testing.B) {
+	dir, folder := os.Getenv("SEAWORTHY_BENCH_BUCKET"), os.Getenv("SEAWORTHY_BENCH_JOB")
+	if dir == "" {
+		dir, folder = b.TempDir(), "logs/ci"
+	}
+	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{Metadata: fileblob.MetadataDontWrite})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer bucket.Close()
+	if os.Getenv("SEAWORTHY_BENCH_BUCKET") == "" {
+		for build := range 20 {
+			at := fmt.Sprintf("%s/%d/", folder, 100+build)
+			files := map[string]string{"started.json": `{"timestamp":1790000000}`, "finished.json": `{"timestamp":1790003600,"passed":true}`}
+			for n := range 25 {
+				files[fmt.Sprintf("artifacts/junit_%02d.xml", n)] = "<testsuite>" + strings.Repeat(`<testcase name="TestSomething of a length that names have" classname="c" time="0.25"></testcase>`, 140) + "</testsuite>"
+			}
+			for name, text := range files {
+				if err := bucket.WriteAll(b.Context(), at+name, []byte(text), nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	refs, err := result.Builds(b.Context(), bucket, folder, "", 0)
+	if err != nil || len(refs) == 0 {
+		b.Fatal(len(refs), err)
+	}
+	b.ReportAllocs()
+	tests := 0
+	for b.Loop() {
+		tests = 0
+		for _, r := range refs {
+			build, err := result.LoadBuild(b.Context(), bucket, r.Path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			tests += len(build.Tests)
+		}
+	}
+	b.ReportMetric(float64(len(refs)), "builds/op")
+	b.ReportMetric(float64(tests), "tests/op")
 }
