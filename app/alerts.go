@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -94,6 +95,22 @@ func (a *App) Alert(ctx context.Context, repo forge.RepoName) error {
 		return err
 	}
 	return s.Run(ctx, repo, tabs, rules, a.o.Now())
+}
+
+// Alerts are the troubles of a repository that people were told of, or are to
+// be told of after quiet hours, the newest first; and how many messages about
+// them could not be sent yet.
+func (a *App) Alerts(ctx context.Context, repo forge.RepoName) (troubles []alert.Trouble, waiting int, err error) {
+	s := &send.Sender{Settings: remembered{a.Store}}
+	state, err := s.State(ctx, repo)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(state.Troubles)) {
+		troubles = append(troubles, *state.Troubles[key])
+	}
+	slices.SortStableFunc(troubles, func(x, y alert.Trouble) int { return y.Begun.Compare(x.Begun) })
+	return troubles, len(state.Due), nil
 }
 
 // alertSender speaks through what the platform has.
