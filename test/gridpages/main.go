@@ -1,5 +1,5 @@
 // Gridpages serves the pages of dashboards over generated results, for the walk
-// in test/e2e/grid.mjs: a big grid with failures of every kind, a small one, and
+// in test/e2e/grid.mjs and test/e2e/verdict.mjs: a big grid with failures of every kind, a small one, and
 // one that is empty.
 //
 //	go run ./test/gridpages [-bucket FOLDER]
@@ -29,6 +29,8 @@ import (
 	"seaworthy/grid/dashboard"
 	"seaworthy/job"
 	"seaworthy/signal"
+	"seaworthy/signal/report"
+	"seaworthy/signal/verdict"
 	"seaworthy/web"
 )
 
@@ -108,6 +110,11 @@ func run() error {
 	pages, err := web.New(web.Options{
 		Repos: func(context.Context) ([]forge.RepoName, error) { return nil, nil },
 		Runs:  runs{}, Signal: grids, Hub: &web.Hub{}, Now: clock, Log: slog.Default(), Version: "test",
+		Verdicts: func(forge.RepoName) web.Verdicts {
+			return report.New(report.Options{Grids: grids, Now: clock, Settings: func(context.Context) (report.Settings, error) {
+				return report.Settings{Rules: verdict.DefaultRules()}, nil
+			}})
+		},
 	})
 	if err != nil {
 		return err
