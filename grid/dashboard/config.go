@@ -11,7 +11,7 @@ import (
 type Problem = strict.Problem
 
 // Config is everything that is shown. It prints as JSON and YAML in the form it
-// is read from.
+// is read from, but for custom evaluators.
 type Config struct {
 	DashboardGroups []Group     `json:"dashboard_groups"`
 	Dashboards      []Dashboard `json:"dashboards"`

@@ -219,3 +219,20 @@ plank:
 		t.Errorf("got %+v, %v", p, problems)
 	}
 }
+
+func FuzzReadProw(f *testing.F) {
+	f.Add([]byte("plank:\n  job_url_prefix_config: {'*': https://x/}\n  default_decoration_config_entries:\n  - config: {gcs_configuration: {bucket: ci}}\n"))
+	f.Add([]byte("plank: &a\n  default_decoration_configs: {'*': *a}\n"))
+	f.Add([]byte("plank: [1]\n---\nplank: {job_url_prefix_config: 3}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		p, problems := dashboard.ReadProw("config.yaml", data)
+		for _, problem := range problems {
+			if problem.Message == "" || problem.File != "config.yaml" {
+				t.Errorf("a problem that says nothing: %+v", problem)
+			}
+		}
+		if p.Buckets == nil || p.Pages == nil {
+			t.Error("maps are missing")
+		}
+	})
+}
