@@ -185,6 +185,11 @@ func TestFacts(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, asked, []string{"harbour/halyard 02 03"})
+	// A good build that is read later than the failing one is the good one still.
+	record(t, s, build(8, 3.25))
+	if d, err = s.Cluster(t.Context(), id, live.Filter{}); err != nil || d.Good.Build != "logs/ci-unit/8" {
+		t.Errorf("good in %q, %v", d.Good.Build, err)
+	}
 	// A build that ran earlier and is read later moves the beginning.
 	record(t, s, build(0, 0.5, fail("TestA", "timeout 4")))
 	if d, err = s.Cluster(t.Context(), id, live.Filter{}); err != nil {

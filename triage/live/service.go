@@ -267,6 +267,7 @@ func (s *Service) plan(r Result) Rows {
 		b.Failures = append(b.Failures, StoredFailure{test, text.Number})
 		p.note(int32(text.Cluster), b.Build, f.Test)
 	}
+	p.vouch(b.Build, r.Failures)
 	p.rows.Builds = []StoredBuild{b}
 	places := make([]int32, 0, len(p.touched))
 	for place := range p.touched {
@@ -365,5 +366,33 @@ func (p *planner) note(place int32, b Build, test string) {
 	f.see(b, test)
 	if f.Landed.Build != landed {
 		f.Good = p.t.good(b, test)
+	}
+}
+
+// vouch makes a build the last good one of clusters that landed after it, if it
+// is read later than the build that showed them first.
+func (p *planner) vouch(b Build, failures []Failure) {
+	if b.Pull != 0 || b.Tests == 0 {
+		return
+	}
+	for i := range p.t.clusters {
+		f := &p.t.clusters[i].Facts
+		if f.Landed.Job != b.Job || f.Landed.Repo != b.Repo || f.Landed.Build == "" || !b.Started.Before(f.Landed.At) || !b.Started.After(f.Good.At) {
+			continue
+		}
+		landed, ok := p.t.paths[f.Landed.Build]
+		if !ok || p.t.branches.all[p.t.builds[landed].branch] != b.Branch ||
+			slices.ContainsFunc(failures, func(x Failure) bool { return x.Test == f.Landed.Test }) {
+			continue
+		}
+		place := int32(i)
+		if p.touched[place] == nil {
+			copied := *f
+			p.touched[place] = &copied
+		}
+		// What this very build shows may have begun with it.
+		if x := p.touched[place]; x.Landed.Build == f.Landed.Build {
+			x.Good = originOf(b, f.Landed.Test)
+		}
 	}
 }
