@@ -116,16 +116,16 @@ func (f *triageFiles) run(ctx context.Context, s Streams) error {
 func triageNotes(sum triage.Summary, old int, maxAge time.Duration) []string {
 	var out []string
 	if sum.Alone > 0 {
-		out = append(out, fmt.Sprintf("%d failures are like no other and left out: --singletons writes them, too", sum.Alone))
+		out = append(out, fmt.Sprintf("Like no other failure and left out: %d; --singletons writes them, too", sum.Alone))
 	}
 	if sum.AddedRuns > 0 {
-		out = append(out, fmt.Sprintf("%d builds that failures name are not in the file of builds: known by their path alone", sum.AddedRuns))
+		out = append(out, fmt.Sprintf("Builds that failures name and the file of builds lacks: %d, known by their path alone", sum.AddedRuns))
 	}
 	if sum.Nowhere > 0 {
-		out = append(out, fmt.Sprintf("%d failures left out: the path of their build tells neither job nor number", sum.Nowhere))
+		out = append(out, fmt.Sprintf("Failures left out because the path of their build tells no job or no number: %d", sum.Nowhere))
 	}
 	if old > 0 {
-		out = append(out, fmt.Sprintf("%d failures left out: older than %s", old, maxAge))
+		out = append(out, fmt.Sprintf("Failures left out because they are older than %[2]s: %[1]d", old, maxAge))
 	}
 	return out
 }
@@ -138,7 +138,7 @@ func (f *triageFiles) files() ([]string, error) {
 	var files []string
 	for _, pattern := range f.tests {
 		if _, err := os.Stat(pattern); err == nil {
-			files = append(files, pattern)
+			files = append(files, filepath.Clean(pattern))
 			continue
 		}
 		found, err := filepath.Glob(pattern)
@@ -148,7 +148,9 @@ func (f *triageFiles) files() ([]string, error) {
 		if len(found) == 0 {
 			return nil, usagef("--tests %s: there is no such file", pattern)
 		}
-		files = append(files, found...)
+		for _, name := range found {
+			files = append(files, filepath.Clean(name))
+		}
 	}
 	slices.Sort(files)
 	return slices.Compact(files), nil
