@@ -11,12 +11,14 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"gocloud.dev/blob"
+	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 
 	"seaworthy/api"
@@ -287,14 +289,44 @@ func TestBadge(t *testing.T) {
 	}
 }
 
-// The first screen of a grid of 200 columns and 3,500 rows.
+// far is an API over a job in a folder.
+func far(b *testing.B, dir, job string) http.Handler {
+	b.Helper()
+	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { bucket.Close() })
+	config := dashboard.Config{
+		Dashboards: []dashboard.Dashboard{{Name: "calm", Tabs: []dashboard.Tab{{Name: "other", TestGroup: "other"}}}},
+		TestGroups: []dashboard.TestGroup{{Name: "other", Prefix: job}},
+	}
+	s := signal.New(signal.Options{
+		Now:  time.Now,
+		Open: func(_ context.Context, prefix string) (*blob.Bucket, string, error) { return bucket, prefix, nil },
+		Configured: func(context.Context) ([]signal.Configuration, error) {
+			return []signal.Configuration{{Config: config, Whole: true}}, nil
+		},
+		Fresh: time.Hour,
+	})
+	return api.Grids(api.GridOptions{Signal: s, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+}
+
+// The first screen of a grid of 200 columns and 3,500 rows: of one made here, or
+// of the job SEAWORTHY_BENCH_JOB in the folder SEAWORTHY_BENCH_BUCKET. The query
+// is SEAWORTHY_BENCH_QUERY.
 func BenchmarkFirstScreen(b *testing.B) {
 	builds, tests := 200, 3500
 	if testing.Short() {
 		builds, tests = 20, 350
 	}
-	h := world(b, builds, tests)
-	path := "/api/v1/dashboards/halyardsons/tabs/unit1/grid?columns=200"
+	var h http.Handler
+	if dir := os.Getenv("SEAWORTHY_BENCH_BUCKET"); dir != "" {
+		h = far(b, dir, os.Getenv("SEAWORTHY_BENCH_JOB"))
+	} else {
+		h = world(b, builds, tests)
+	}
+	path := "/api/v1/dashboards/calm/tabs/other/grid?columns=200&" + os.Getenv("SEAWORTHY_BENCH_QUERY")
 	if w := get(b, h, path); w.Code != http.StatusOK {
 		b.Fatal(w.Code, w.Body)
 	}

@@ -257,4 +257,3 @@ func windows(v url.Values, q grid.Query) (grid.Query, error) {
 	}
 	return q, nil
 }
-
