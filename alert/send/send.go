@@ -61,7 +61,7 @@ type Sender struct {
 // what is due. The error joins all that could not be told; it will be, the next
 // time. One at a time may run for a repository.
 func (s *Sender) Run(ctx context.Context, repo forge.RepoName, tabs []alert.Tab, rules alert.Rules, now time.Time) error {
-	state, err := s.load(ctx, repo)
+	l, state, err := s.load(ctx, repo)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (s *Sender) Run(ctx context.Context, repo forge.RepoName, tabs []alert.Tab,
 	if state.Dropped > dropped {
 		s.Log.Warn("alerts were given up: too many wait for a channel that is out of order", "repository", repo.String(), "messages", state.Dropped-dropped)
 	}
-	if err := s.store(ctx, repo, state); err != nil {
+	if err := l.store(ctx, state); err != nil {
 		return err
 	}
 	s.boundary("alerts decided")
@@ -86,7 +86,7 @@ func (s *Sender) Run(ctx context.Context, repo forge.RepoName, tabs []alert.Tab,
 			due[i].Tried = true
 			// With it, those before it that were sent are struck off.
 			state.Due = slices.Concat(left, due[i:])
-			if err := s.store(ctx, repo, state); err != nil {
+			if err := l.store(ctx, state); err != nil {
 				return errors.Join(append(failures, err)...)
 			}
 		}
@@ -103,7 +103,7 @@ func (s *Sender) Run(ctx context.Context, repo forge.RepoName, tabs []alert.Tab,
 	}
 	state.Due = left
 	// What was sent is struck off even if we were told to stop meanwhile.
-	if err := s.store(context.WithoutCancel(ctx), repo, state); err != nil {
+	if err := l.store(context.WithoutCancel(ctx), state); err != nil {
 		failures = append(failures, err)
 	}
 	return errors.Join(failures...)
@@ -126,32 +126,42 @@ func (s *Sender) speaks(m alert.Message) bool {
 	return m.Issue != nil && s.Tracker != nil
 }
 
-func key(repo forge.RepoName) string { return "alerts " + repo.String() }
+// ledger is where the state of a repository is kept.
+type ledger struct {
+	settings Settings
+	repo     forge.RepoName
+	stored   string // as it is kept now
+}
+
+func (l *ledger) key() string { return "alerts " + l.repo.String() }
 
 // State returns what was told of a repository.
 func (s *Sender) State(ctx context.Context, repo forge.RepoName) (alert.State, error) {
-	return s.load(ctx, repo)
+	_, state, err := s.load(ctx, repo)
+	return state, err
 }
 
-func (s *Sender) load(ctx context.Context, repo forge.RepoName) (state alert.State, err error) {
-	text, err := s.Settings.Setting(ctx, key(repo))
-	if err != nil || text == "" {
-		return state, err
+func (s *Sender) load(ctx context.Context, repo forge.RepoName) (l *ledger, state alert.State, err error) {
+	l = &ledger{settings: s.Settings, repo: repo}
+	if l.stored, err = l.settings.Setting(ctx, l.key()); err != nil || l.stored == "" {
+		return l, state, err
 	}
-	if err := json.Unmarshal([]byte(text), &state); err != nil {
-		return state, fmt.Errorf("reading what was told of %s: %w", repo, err)
+	if err := json.Unmarshal([]byte(l.stored), &state); err != nil {
+		return l, state, fmt.Errorf("reading what was told of %s: %w", repo, err)
 	}
-	return state, nil
+	return l, state, nil
 }
 
-func (s *Sender) store(ctx context.Context, repo forge.RepoName, state alert.State) error {
+// store keeps the state, unless that is how it is kept already.
+func (l *ledger) store(ctx context.Context, state alert.State) error {
 	text, err := json.Marshal(state)
+	if err == nil && string(text) != l.stored {
+		err = l.settings.SetSetting(ctx, l.key(), string(text))
+	}
 	if err != nil {
-		return fmt.Errorf("remembering what was told of %s: %w", repo, err)
+		return fmt.Errorf("remembering what was told of %s: %w", l.repo, err)
 	}
-	if err := s.Settings.SetSetting(ctx, key(repo), string(text)); err != nil {
-		return fmt.Errorf("remembering what was told of %s: %w", repo, err)
-	}
+	l.stored = string(text)
 	return nil
 }
 

@@ -31,6 +31,7 @@ func (s settings) Setting(_ context.Context, key string) (string, error) { retur
 
 func (s settings) SetSetting(_ context.Context, key, value string) error {
 	s[key] = value
+	s["writes"] += "."
 	return nil
 }
 
@@ -228,6 +229,19 @@ func TestWhatCannotBeSaidIsSaidLater(t *testing.T) {
 	d.must("TestA")
 	if len(d.sink.Messages()) != 1 || len(d.room.posted) != 1 || len(d.tracker.issues) != 1 || d.waiting() != 0 {
 		t.Errorf("%d mails, %d posts, %d issues, %d wait", len(d.sink.Messages()), len(d.room.posted), len(d.tracker.issues), d.waiting())
+	}
+}
+
+// Nothing is written while nothing happens.
+func TestQuietLedger(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.must("TestA")
+	before := d.settings["writes"]
+	d.must("TestA")
+	d.must("TestA")
+	if after := d.settings["writes"]; after != before {
+		t.Errorf("%d writes more", len(after)-len(before))
 	}
 }
 
