@@ -122,6 +122,7 @@ func (a *App) tend(ctx context.Context, e forge.Event) error {
 			return err
 		}
 	}
+	a.Signal.Reconfigured() // its jobs may be others now
 	return a.schedule(ctx)
 }
 

@@ -26,7 +26,7 @@ func originOf(b Build, test string) Origin {
 }
 
 // good looks for the newest build of the same job, repository and branch before
-// another, in which tests ran and this one did not fail. That it ran at all is
+// another (of one second, the lower path), in which tests ran and this one did not fail. That it ran at all is
 // not known: a test that is new to a job is taken to have been fine before.
 func (t *Table) good(before Build, test string) Origin {
 	job, ok := t.jobs.at[before.Job]
@@ -39,7 +39,7 @@ func (t *Table) good(before Build, test string) Origin {
 	started, best := before.Started.Unix(), int32(-1)
 	for _, i := range t.ofJob[job] {
 		b := &t.builds[i]
-		if b.started >= started || b.repo != repo || b.branch != branch || b.pull != 0 || b.tests == 0 || best >= 0 && b.started <= t.builds[best].started {
+		if b.started > started || b.started == started && b.path >= before.Path || b.repo != repo || b.branch != branch || b.pull != 0 || b.tests == 0 || best >= 0 && b.started <= t.builds[best].started {
 			continue
 		}
 		if !ran || !slices.Contains(t.test[b.from:b.to], number) {

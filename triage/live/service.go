@@ -377,7 +377,7 @@ func (p *planner) vouch(b Build, failures []Failure) {
 	}
 	for i := range p.t.clusters {
 		f := &p.t.clusters[i].Facts
-		if f.Landed.Job != b.Job || f.Landed.Repo != b.Repo || f.Landed.Build == "" || !b.Started.Before(f.Landed.At) || !b.Started.After(f.Good.At) {
+		if f.Landed.Job != b.Job || f.Landed.Repo != b.Repo || f.Landed.Build == "" || b.Started.After(f.Landed.At) || b.Started.Equal(f.Landed.At) && b.Path >= f.Landed.Build || !b.Started.After(f.Good.At) {
 			continue
 		}
 		landed, ok := p.t.paths[f.Landed.Build]
