@@ -337,6 +337,9 @@ const (
 // publish passes what services notify on to open pages.
 func (a *App) publish(topic string) {
 	if strings.HasPrefix(topic, "execution/") {
+		if a.Signal != nil {
+			a.Signal.Changed()
+		}
 		a.Hub.Publish(topicRuns)
 	}
 	a.Hub.Publish(topic)
