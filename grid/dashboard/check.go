@@ -295,7 +295,7 @@ func (k *checker) group(g TestGroup) {
 	}
 	k.headers(g, what)
 	k.testName(g, what)
-	if negative := min(g.StaleHours, g.Failures, g.Passes, g.MaxHours); negative < 0 {
+	if negative := min(g.StaleHours, g.Failures, g.Passes); negative < 0 {
 		k.warn(g.File, g.Lines.Start, "%s has a number below 0 (%d): it counts as not set", what, negative)
 	}
 }

@@ -169,15 +169,13 @@ type TestGroup struct {
 	Mails            string `json:"alert_mail_to_addresses,omitempty"`
 	CodeSearchPath   string `json:"code_search_path,omitempty"`
 
-	IgnorePending    bool `json:"ignore_pending,omitempty"` // leave builds that run out
-	IgnoreSkip       bool `json:"ignore_skip,omitempty"`    // leave skipped tests out
-	IgnoreOldResults bool `json:"ignore_old_results,omitempty"`
+	IgnorePending bool `json:"ignore_pending,omitempty"` // leave builds that run out
+	IgnoreSkip    bool `json:"ignore_skip,omitempty"`    // leave skipped tests out
 	// Suffixed gives each run of a test a row of its own, where else the runs
 	// of a build are merged into one cell.
 	Suffixed bool `json:"disable_merged_status,omitempty"`
 	// NoPodRow leaves out the row that says how the pod fared.
 	NoPodRow bool `json:"disable_prowjob_analysis,omitempty"`
-	MaxHours int  `json:"max_test_runtime_hours,omitempty"` // until a build without an end counts as hung; 24 if 0
 
 	ColumnHeaders []ColumnHeader   `json:"column_header,omitempty"`
 	TestName      *TestName        `json:"test_name_config,omitempty"`
@@ -188,11 +186,7 @@ type TestGroup struct {
 	MethodUnmatch string           `json:"test_method_unmatch_regex,omitempty"`
 	// ShortTextMetric is the metric that stands in the cells.
 	ShortTextMetric string `json:"short_text_metric,omitempty"`
-	// BuildOverride is the metadata whose value names a column instead of the
-	// build's id, BuildStrftime the form of its date instead.
-	BuildOverride string `json:"build_override_configuration_value,omitempty"`
-	BuildStrftime string `json:"build_override_strftime,omitempty"`
-	UserProperty  string `json:"user_property,omitempty"`
+	UserProperty    string `json:"user_property,omitempty"`
 	// Rules are those of custom_evaluator_rule_set.
 	Rules []grid.Rule `json:"-"`
 

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"seaworthy/grid/dashboard"
+	"seaworthy/strict"
 )
 
 func fields(t *testing.T) dashboard.Config {
@@ -49,6 +50,8 @@ func TestEveryField(t *testing.T) {
 		"fallback_grouping": 1, "fallback_grouping_configuration_value": 1, "gather_bugs": 1, "highlight_failing_tabs": 1, "ignore_test_substring": 1,
 		"issue_gather_options": 1, "link_bugs_by_group": 1, "link_bugs_by_test_methods": 1, "max_test_methods_per_test": 1, "primary_grouping": 1,
 		"test_method_properties": 1, "test_tag_pattern": 1, "use_full_method_names": 1, "use_test_metadata": 1,
+		"about_dashboard_url": 1, "build_override_configuration_value": 1, "build_override_strftime": 1, "column_diff_link_templates": 1, "context_menu_template": 1,
+		"ignore_old_results": 1, "max_test_runtime_hours": 1, "tabular_names_regex": 1, "test_metadata_options": 1, "test_method_match_regex": 1, "test_method_unmatch_regex": 1,
 		"test": 1, // group "result-store": cannot be read here
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -69,8 +72,8 @@ func TestPrintedFormIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, problems := read(t, "default.yaml", defaultsFile, "again.yaml", string(text))
-	if len(problems) > 0 {
-		t.Fatal(problems)
+	if err := strict.AsError(problems); err != nil {
+		t.Fatal(err)
 	}
 	printed, err := json.MarshalIndent(again, "", " ")
 	if err != nil {

@@ -154,9 +154,14 @@ var (
 		"ignore_test_substring", "fallback_grouping", "fallback_grouping_configuration_value", "primary_grouping",
 		"auto_bug_options", "gather_bugs", "link_bugs_by_group", "link_bugs_by_test_methods", "issue_gather_options", "enable_test_methods",
 		"max_test_methods_per_test", "test_method_properties", "use_full_method_names", "test_tag_pattern", "use_test_metadata",
+		"build_override_configuration_value", "build_override_strftime", "ignore_old_results", "max_test_runtime_hours", "test_metadata_options",
+		"test_method_match_regex", "test_method_unmatch_regex",
 	}
 	boardWithout = []string{"highlight_failing_tabs"}
-	tabWithout   = []string{"auto_file_bugs", "beta_autobug_options", "display_local_time"}
+	tabWithout   = []string{
+		"about_dashboard_url", "auto_file_bugs", "beta_autobug_options", "column_diff_link_templates", "context_menu_template", "display_local_time",
+		"tabular_names_regex",
+	}
 )
 
 // without warns of fields that make no difference, of each once in a file.

@@ -44,6 +44,10 @@ type testGroupYAML struct {
 	IsExternal            bool       `json:"is_external"`
 	PrimaryGrouping       number     `json:"primary_grouping"`
 	EnableTestMethods     bool       `json:"enable_test_methods"`
+	IgnoreOldResults      bool       `json:"ignore_old_results"`
+	MaxRuntimeHours       int        `json:"max_test_runtime_hours"`
+	BuildOverride         string     `json:"build_override_configuration_value"`
+	BuildStrftime         string     `json:"build_override_strftime"`
 	MaxTestMethods        int        `json:"max_test_methods_per_test"`
 	TestTagPattern        string     `json:"test_tag_pattern"`
 	AutoBugOptions        *autoBug   `json:"auto_bug_options"`
