@@ -103,7 +103,7 @@ func wordedMoment(text string, i int) int {
 // dayMonth is 02 Jan 2006 15:04:05.
 func dayMonth(text string, i int) int {
 	at := i + digits(text, i)
-	if at+9 >= len(text) || text[at] != ' ' {
+	if at >= len(text) || text[at] != ' ' {
 		return 0
 	}
 	word := at + 1

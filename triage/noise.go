@@ -383,7 +383,7 @@ func address6(text string) int {
 		digits = digits || is(text[i], digit)
 		i++
 	}
-	if !double && i > 0 && text[i-1] == ':' {
+	if i > 1 && text[i-1] == ':' && text[i-2] != ':' { // punctuation
 		i, colons = i-1, colons-1
 	}
 	if i < len(text) && is(text[i], alnum) || i > 45 || !digits {

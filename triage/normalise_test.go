@@ -134,6 +134,9 @@ func FuzzNormalise(f *testing.F) {
 // Whatever a text is made of, reading it takes time in proportion to its length.
 func TestNormaliseIsLinear(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("skipped: some seconds of reading, run without -short")
+	}
 	for _, piece := range []string{"a", "1", "-", ":", "a:", "1:", "a-b.", "1.", "1,", "-x7k2p", "map[", "]", "[", " 1", "/", "1h", "v1.", "Mon ", "Jan 1 ", "2026-01-02T", "\x1b[", "0x", "i-", "us-", "\n", "\xc3", "a1", "e+"} {
 		times := func(n int) time.Duration {
 			text := strings.Repeat(piece, n/len(piece))
