@@ -120,7 +120,7 @@ func TestIdentifiers(t *testing.T) {
 		"effaced":                       "effaced",
 		"a8F3kQ2zP9":                    "<id>",
 		"base64":                        "base64",
-		"x86_a":                        "x86_a",
+		"x86_a":                         "x86_a",
 		"123456":                        "<n>",
 		"E2E-1":                         "E2E-<id>",
 		"vmss000001":                    "vmss<n>",
