@@ -118,9 +118,17 @@ func (s *Service) background(k *kept) *call {
 	}
 	c := &call{done: make(chan struct{})}
 	k.call = c
+	k.active.Add(1)
 	s.at.Go(func() {
 		defer close(c.done)
-		_, c.err = s.read(s.ctx, k)
+		defer k.active.Add(-1)
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+			_, c.err = s.read(s.ctx, k)
+		case <-s.ctx.Done():
+			c.err = fmt.Errorf("reading results: %w", context.Cause(s.ctx))
+		}
 	})
 	return c
 }

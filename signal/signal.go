@@ -93,6 +93,8 @@ type Service struct {
 	ctx context.Context // of reading that nobody waits for
 	end context.CancelFunc
 	at  sync.WaitGroup
+	// slots bound how many groups are read in the background.
+	slots chan struct{}
 
 	mu        sync.Mutex
 	groups    map[string]*kept
@@ -121,7 +123,7 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{o: o, groups: map[string]*kept{}}
+	s := &Service{o: o, groups: map[string]*kept{}, slots: make(chan struct{}, groupReaders)}
 	s.summaries.init()
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s

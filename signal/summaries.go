@@ -184,7 +184,9 @@ func (s *Service) panel(ctx context.Context, p *panel) ([]TabSummary, error) {
 	}
 	out := make([]TabSummary, len(p.tabs))
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(groupReaders)
+	if s.o.Patience == 0 {
+		g.SetLimit(groupReaders)
+	} // else all wait at once, for as long as one has patience; slots bound what is read
 	now := s.o.Now()
 	for i, v := range p.tabs {
 		if v.group.id == "" {
