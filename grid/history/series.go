@@ -17,6 +17,8 @@ type Source struct {
 	Dashboard string `json:"dashboard,omitempty"`
 	Tab       string `json:"tab,omitempty"`
 	Owner     string `json:"owner,omitempty"`
+	// Folder is where the builds lie, of a presubmit the index of them.
+	Folder string `json:"folder,omitempty"`
 }
 
 // Result is what one build says of a test.

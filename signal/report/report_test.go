@@ -92,7 +92,7 @@ func (a *around) Fixes(_ context.Context, _ string, issues []int, branches []str
 type cluster struct{}
 
 func (cluster) Of(_ context.Context, build, test string) (string, bool, error) {
-	return "abc", build == "1000" && test == "TestDrain", nil
+	return "abc", build == "results/logs/ci-unit/1000" && test == "TestDrain", nil
 }
 
 func harbour() *boards {

@@ -40,7 +40,7 @@ type World interface {
 }
 
 // Clusters finds what a failure has in common with others: the id of its
-// cluster, false if it is in none.
+// cluster, false if it is in none. A build is named by the path of its results.
 type Clusters interface {
 	Of(ctx context.Context, build, test string) (id string, ok bool, err error)
 }
@@ -98,6 +98,7 @@ type tab struct {
 	tab       dashboard.Tab
 	group     dashboard.TestGroup
 	name      string // of the job
+	folder    string // of its builds, or of the index of them
 	job       Job
 	known     bool // whether the job's configuration is
 	settings  Settings
@@ -142,6 +143,7 @@ func (s *Service) view(ctx context.Context) (*view, error) {
 			}
 			x := tab{dashboard: d.Name, tab: t, group: g, settings: v.settings, name: t.TestGroup}
 			if p := g.Prefixes(); len(p) > 0 {
+				x.folder = p[0]
 				x.name = path.Base(p[0])
 				x.job.Presubmit = strings.Contains("/"+p[0]+"/", "/pr-logs/")
 			}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func (s *Service) each(ctx context.Context, v *view, f func(tab, *grid.Grid)) er
 
 func (v *view) source(t tab) history.Source {
 	return history.Source{
-		Repo: t.job.Repo, Job: t.name, Presubmit: t.job.Presubmit, Branch: v.branch(t), Dashboard: t.dashboard, Tab: t.tab.Name, Owner: t.owner(),
+		Repo: t.job.Repo, Job: t.name, Presubmit: t.job.Presubmit, Branch: v.branch(t), Dashboard: t.dashboard, Tab: t.tab.Name, Owner: t.owner(), Folder: t.folder,
 	}
 }
 
@@ -178,7 +179,7 @@ func (s *Service) cluster(ctx context.Context, t *Test) error {
 			if !r.Outcome.Failing() {
 				continue
 			}
-			id, ok, err := s.o.Clusters.Of(ctx, r.Build, l.Name)
+			id, ok, err := s.o.Clusters.Of(ctx, buildPath(l.Source, r), l.Name)
 			if err != nil {
 				return err
 			}
@@ -190,6 +191,15 @@ func (s *Service) cluster(ctx context.Context, t *Test) error {
 		}
 	}
 	return nil
+}
+
+// buildPath is where the results of a build lie, in Prow's layout.
+func buildPath(s history.Source, r history.Result) string {
+	if !s.Presubmit {
+		return path.Join(s.Folder, r.Build)
+	}
+	bucket, _, _ := strings.Cut(s.Folder, "pr-logs/")
+	return path.Join(bucket, "pr-logs/pull", strings.ReplaceAll(s.Repo, "/", "_"), r.Pull, s.Job, r.Build)
 }
 
 // fixes asks for changes that name the test's issues and are missing on a release
