@@ -72,7 +72,8 @@ func (f *gridConfig) load(ctx context.Context) (dashboard.Config, []strict.Probl
 	return c, append(problems, found...), nil
 }
 
-// gridFiles reads a file, or all YAML files below a folder, by their paths.
+// gridFiles reads a file and the default.yaml beside it, or all YAML files below
+// a folder, by their paths.
 func gridFiles(ctx context.Context, root string) (map[string][]byte, error) {
 	var paths []string
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
@@ -86,6 +87,12 @@ func gridFiles(ctx context.Context, root string) (map[string][]byte, error) {
 	})
 	if err != nil {
 		return nil, usageError{fmt.Errorf("reading TestGrid's configuration: %w", err)}
+	}
+	if len(paths) == 1 && paths[0] == root {
+		beside := filepath.Join(filepath.Dir(root), "default.yaml")
+		if info, err := os.Stat(beside); err == nil && info.Mode().IsRegular() && filepath.Base(root) != "default.yaml" {
+			paths = append(paths, beside)
+		}
 	}
 	if len(paths) == 0 {
 		return nil, usagef("%s holds no YAML file: name the folder with TestGrid's configuration", root)
