@@ -124,7 +124,7 @@ func newChart(name, metric string, points []point) chart {
 		return chartLeft + 6 + (chartWidth-chartLeft-chartRight-12)*float64(i)/float64(len(points)-1)
 	}
 	for _, s := range steps {
-		c.Ticks = append(c.Ticks, tick{y(s / u.scale), unit{1, u.name}.write(s)})
+		c.Ticks = append(c.Ticks, tick{y(s / u.scale), strconv.FormatFloat(s, 'g', 6, 64) + u.name})
 	}
 	c.Days = dayTicks(points, x)
 	c.Radius = 3.2

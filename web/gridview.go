@@ -23,7 +23,7 @@ const (
 	defaultColumns = 200
 	mostColumns    = 2000
 	firstRows      = 60
-	tableRows      = 32
+	tableRows      = 24
 	tableColumns   = 24
 	answeredRows   = 400
 	messageBytes   = 48 << 10

@@ -301,10 +301,10 @@ class ResultGrid extends HTMLElement {
     if (c.measureText(name).width > room) {
       let low = 2, high = name.length;
       while (low < high) {
-        const n = (low + high + 1) >> 1, head = Math.floor(n * 0.35);
+        const n = (low + high + 1) >> 1, head = Math.floor(n * 0.6);
         if (c.measureText(name.slice(0, head) + "…" + name.slice(name.length - (n - head))).width <= room) low = n; else high = n - 1;
       }
-      const head = Math.floor(low * 0.35);
+      const head = Math.floor(low * 0.6);
       text = name.slice(0, head) + "…" + name.slice(name.length - (low - head));
     }
     this.labels.set(name, text);
