@@ -4,6 +4,6 @@ import "github.com/spf13/cobra"
 
 func newTriage(s Streams) *cobra.Command {
 	c := &cobra.Command{Use: "triage", Short: "Failures of one cause, across all tests and jobs"}
-	c.AddCommand(newTriageCluster(s))
+	c.AddCommand(newTriageCluster(s), newTriageList(s), newTriageShow(s))
 	return c
 }
