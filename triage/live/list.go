@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -259,11 +261,22 @@ func matching(ctx context.Context, texts []string, include, exclude expression) 
 		return nil, err
 	}
 	ok := make([]bool, len(texts))
-	for i, s := range texts {
-		if i%64 == 0 && ctx.Err() != nil { // whoever asked has gone
-			return nil, context.Cause(ctx)
-		}
-		ok[i] = (in == nil || in(s)) && (out == nil || !out(s))
+	workers := runtime.GOMAXPROCS(0)
+	var running sync.WaitGroup
+	for w := range workers {
+		running.Go(func() {
+			for i := w; i < len(texts); i += workers {
+				if i/workers%64 == 0 && ctx.Err() != nil { // whoever asked has gone
+					return
+				}
+				s := texts[i]
+				ok[i] = (in == nil || in(s)) && (out == nil || !out(s))
+			}
+		})
+	}
+	running.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	return ok, nil
 }
