@@ -269,13 +269,8 @@ type bars struct {
 	Most  int
 	Sum   int
 	Label string // for those who do not see it
-	Days  []barsDay
-}
-
-// barsDay is where a day begins.
-type barsDay struct {
-	X    int
-	Name string
+	From  string
+	Until string
 }
 
 // Units of the pictures: a bar is as wide as three.
@@ -312,13 +307,6 @@ func newBars(counts []int, from, until time.Time) bars {
 	}
 	b.Path = path.String()
 	b.Label = fmt.Sprintf("%s from %s to %s, at most %s at once", many(b.Sum, "failure", "failures"), from.Format("2 Jan"), until.Format("2 Jan"), number(b.Most))
-	span := until.Sub(from)
-	every := max(1, int(span/(24*time.Hour))/7)
-	first := from.Truncate(24 * time.Hour).Add(24 * time.Hour)
-	for i, at := 0, first; at.Before(until); i, at = i+1, at.Add(24*time.Hour) {
-		if i%every == 0 {
-			b.Days = append(b.Days, barsDay{X: int(at.Sub(from) * time.Duration(b.Width) / span), Name: at.Format("2 Jan")})
-		}
-	}
+	b.From, b.Until = from.Format("2 Jan 15:04"), until.Format("2 Jan 15:04")
 	return b
 }
