@@ -45,12 +45,46 @@ func (a *App) recordFailures(ctx context.Context, b signal.BuildResult) error {
 	if !b.Finished.IsZero() && !b.Started.IsZero() {
 		r.Elapsed = b.Finished.Sub(b.Started)
 	}
-	for _, t := range b.Tests {
-		if t.Status == result.Fail {
-			r.Failures = append(r.Failures, live.Failure{Test: t.Name, Text: t.Message})
+	r.Failures = failures(b.Tests)
+	return a.Triage.Record(ctx, r)
+}
+
+// failures are the tests that failed. One that says nothing but that a test within
+// it failed, as Go's do, would be a cause of its own in every build.
+func failures(tests []result.TestResult) []live.Failure {
+	within := map[string]bool{}
+	for _, t := range tests {
+		if t.Status != result.Fail {
+			continue
+		}
+		for name := t.Name; ; {
+			i := strings.LastIndexByte(name, '/')
+			if i < 0 {
+				break
+			}
+			name = name[:i]
+			within[name] = true
 		}
 	}
-	return a.Triage.Record(ctx, r)
+	var failed []live.Failure
+	for _, t := range tests {
+		if t.Status == result.Fail && !(within[t.Name] && saysNothing(t.Message)) {
+			failed = append(failed, live.Failure{Test: t.Name, Text: t.Message})
+		}
+	}
+	return failed
+}
+
+// saysNothing reports whether a message has no line but the frame that go test puts
+// around one.
+func saysNothing(message string) bool {
+	for line := range strings.Lines(message) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.EqualFold(line, "failed") && !strings.HasPrefix(line, "=== ") && !strings.HasPrefix(line, "--- FAIL") {
+			return false
+		}
+	}
+	return true
 }
 
 // runTriage clusters all failures anew from time to time.

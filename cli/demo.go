@@ -205,7 +205,8 @@ func (s *screen) during(story *demo.Story, tell func() error) error {
 // stage is the platform as a story needs it.
 func stage(a *app.App) demo.Platform {
 	return demo.Platform{
-		Host: host{a}, Forge: a.Forge, Runs: a.Runs, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Bucket: a.Bucket, Verify: a.VerifyRelease,
+		Host: host{a}, Forge: a.Forge, Runs: a.Runs, Queue: a.Queue, Signal: a.Signal, Triage: a.Triage, Releases: a.Releases, Bucket: a.Bucket,
+		Verify: a.VerifyRelease,
 		Timetable: func(ctx context.Context, repo forge.RepoName) ([]train.Line, error) {
 			if err := a.Depart(ctx, repo); err != nil {
 				return nil, err

@@ -14,6 +14,7 @@ import (
 	"seaworthy/release/train"
 	"seaworthy/release/verify"
 	"seaworthy/signal"
+	"seaworthy/triage/live"
 )
 
 // Platform is the running platform a story is told on.
@@ -23,6 +24,7 @@ type Platform struct {
 	Runs     *run.Service
 	Queue    *queue.Queue
 	Signal   *signal.Service
+	Triage   *live.Service
 	Releases *cut.Service
 	Bucket   *blob.Bucket
 	// Verify re-checks a published release; nil takes the platform's own key.

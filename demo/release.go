@@ -42,7 +42,10 @@ func (t *teller) signal(ctx context.Context) error {
 			return fmt.Errorf("tab %s is %q, want %s", name, status[name], want)
 		}
 	}
-	t.story.note("%d tabs: post-unit and ci-unit pass, pull-unit is flaky", len(tabs))
+	if word := status["ci-soundings"]; word == grid.Passing || word == "" {
+		return fmt.Errorf("tab ci-soundings is %q, though gauges failed", word)
+	}
+	t.story.note("%d tabs: post-unit and ci-unit pass, pull-unit is flaky, ci-soundings %s", len(tabs), strings.ToLower(string(status["ci-soundings"])))
 	return nil
 }
 

@@ -65,6 +65,7 @@ func (t *teller) acts() []act {
 		{"A change waits for the owner of its files", "/changes", t.owner},
 		{"The queue tests on the tip and merges", "/changes", t.merge},
 		{"Postsubmits and a periodic run", "/runs", t.after},
+		{"Nights at sea are told, and their failures sorted", "/triage", t.nights},
 		{"The grid has filled", "/signal", t.signal},
 		{"A release branch is cut", "/releases", t.branch},
 		{"The release is staged", "/releases", t.stage},

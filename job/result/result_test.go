@@ -388,3 +388,22 @@ func TestIsJUnit(t *testing.T) {
 		}
 	}
 }
+
+// A periodic tests a branch; which commit that was is known when it has been laid out.
+func TestRevisionOfABranch(t *testing.T) {
+	t.Parallel()
+	b := memblob.OpenBucket(nil)
+	defer b.Close()
+	tools := job.Refs{Org: "harbour", Repo: "tools", BaseRef: "v1", Auxiliary: true}
+	refs := job.Refs{Org: "harbour", Repo: "halyard", BaseRef: "main"}
+	e := job.Execution{ID: "a", BuildID: "12", Job: "ci-unit", Type: job.Periodic, Extra: []job.Refs{tools, refs}, State: job.Success, FinishedAt: now}
+	w := result.NewWriter(b, e)
+	records := []result.CloneRecord{{Refs: tools, FinalSHA: "aaa"}, {Refs: refs, FinalSHA: "bbb"}}
+	if err := errors.Join(w.Started(t.Context(), now), w.CloneRecords(t.Context(), records), w.Finished(t.Context(), e, nil)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := result.LoadBuild(t.Context(), b, w.Path())
+	if err != nil || got.Started.RepoCommit != "main" || got.Finished.Revision != "bbb" {
+		t.Errorf("%+v, %+v, %v", got.Started, got.Finished, err)
+	}
+}

@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +28,8 @@ type Writer struct {
 	e      job.Execution
 	// Root stands before paths in alias files; see NewWriter.
 	Root string
+	// tip is what a branch whose commit nobody chose turned out to be at.
+	tip string
 }
 
 // NewWriter returns a writer of the execution's folder: its Path, or
@@ -75,17 +79,10 @@ func (w *Writer) Started(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// revision is the commit an execution is about.
+// revision is the commit that is tested: the first pull request's, else the
+// base's, else the branch until its commit is known.
 func revision(e job.Execution) string {
-	refs := e.Refs
-	if refs.Repo == "" {
-		for _, r := range e.Extra {
-			if !r.Auxiliary {
-				refs = r
-				break
-			}
-		}
-	}
+	refs := mainRefs(e)
 	switch {
 	case len(refs.Pulls) > 0:
 		return refs.Pulls[0].SHA
@@ -93,6 +90,18 @@ func revision(e job.Execution) string {
 		return refs.BaseSHA
 	}
 	return refs.BaseRef
+}
+
+// mainRefs is the source that is tested: a periodic's is the first beside it.
+func mainRefs(e job.Execution) job.Refs {
+	if e.Refs.Repo != "" {
+		return e.Refs
+	}
+	i := slices.IndexFunc(e.Extra, func(r job.Refs) bool { return !r.Auxiliary })
+	if i < 0 {
+		return job.Refs{}
+	}
+	return e.Extra[i]
 }
 
 // raise writes the build's id unless a later one is there.
@@ -177,8 +186,16 @@ func (w *Writer) artifactFile(ctx context.Context, root *os.Root, name string) (
 	return w.Artifact(ctx, name, f)
 }
 
-// CloneRecords writes clone-records.json.
+// CloneRecords writes clone-records.json. Where nobody chose a commit, Finished
+// then says which one it was, as a branch's name says little the next day.
 func (w *Writer) CloneRecords(ctx context.Context, records []CloneRecord) error {
+	refs := mainRefs(w.e)
+	for _, r := range records {
+		if len(refs.Pulls) == 0 && refs.BaseSHA == "" && r.Refs.Org == refs.Org && r.Refs.Repo == refs.Repo && refs.Repo != "" {
+			w.tip = r.FinalSHA
+			break
+		}
+	}
 	return w.json(ctx, CloneRecordsFile, records)
 }
 
@@ -188,7 +205,7 @@ func (w *Writer) CloneRecords(ctx context.Context, records []CloneRecord) error 
 func (w *Writer) Finished(ctx context.Context, e job.Execution, metadata map[string]any) error {
 	f := Finished{
 		Timestamp: e.FinishedAt.Unix(), Passed: e.State == job.Success,
-		Result: ResultFailure, Revision: revision(e), Metadata: metadata,
+		Result: ResultFailure, Revision: cmp.Or(w.tip, revision(e)), Metadata: metadata,
 	}
 	switch e.State {
 	case job.Success:
