@@ -1,17 +1,28 @@
 // Looks at the pages of clusters as test/triagepages serves them: on a phone and
 // on a desk, in light and dark, with and without script.
 //
-//   node triage.mjs URL FOLDER
+//   go build -o /tmp/triagepages ./test/triagepages && node test/e2e/triage.mjs /tmp/triagepages FOLDER
 import { chromium } from "playwright-core";
+import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-const [base, folder] = process.argv.slice(2);
-if (!base || !folder) {
-  console.error("usage: node triage.mjs URL FOLDER");
+const [program, folder] = process.argv.slice(2);
+if (!program || !folder) {
+  console.error("usage: node triage.mjs PROGRAM-OR-URL FOLDER");
   process.exit(2);
 }
 mkdirSync(folder, { recursive: true });
+
+let server;
+let base = program;
+if (!program.startsWith("http")) {
+  server = spawn(program, { stdio: ["pipe", "pipe", "inherit"] });
+  base = await new Promise((found, failed) => {
+    server.stdout.once("data", (text) => found(String(text).trim()));
+    server.once("exit", (code) => failed(new Error(`${program} ended with ${code}`)));
+  });
+}
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 let passed = 0;
 const failures = [];
@@ -63,6 +74,7 @@ await page.locator('a[rel="next"]').click();
 check(/from=25/.test(page.url()), "the next page has its address");
 
 await browser.close();
+server?.stdin.end();
 console.log(`${passed} checks held`);
 for (const f of failures) console.error("failed: " + f);
 process.exit(failures.length ? 1 : 0);
