@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +14,6 @@ import (
 	"seaworthy/config"
 	"seaworthy/forge"
 	"seaworthy/git"
-	"seaworthy/grid"
 	"seaworthy/job"
 	"seaworthy/release"
 	"seaworthy/release/cut"
@@ -254,87 +252,6 @@ func (a *App) check(name string, all []job.Execution, nth int) release.Check {
 		c.State = string(e.State)
 	}
 	return c
-}
-
-// boards reads the tabs of the dashboards that hold a release back.
-func (a *App) boards(ctx context.Context, p cut.Plan, project Project) *release.BoardFacts {
-	g := project.Release.Gates.Dashboards
-	facts := &release.BoardFacts{Names: g.Names, Runs: g.Runs}
-	for _, board := range g.Names {
-		for _, j := range onBoard(project, p, board) {
-			tab, err := a.tab(ctx, p, board, j, g.Runs)
-			if err != nil {
-				facts.Failure = err.Error()
-				return facts
-			}
-			facts.Tabs = append(facts.Tabs, tab)
-		}
-	}
-	return facts
-}
-
-// Annotations of jobs that TestGrid reads.
-const (
-	annotationBoards = "testgrid-dashboards"
-	annotationTab    = "testgrid-tab-name"
-)
-
-// onBoard lists the jobs that a dashboard shows and that speak of the branch.
-func onBoard(project Project, p cut.Plan, board string) []*job.Job {
-	var listed []string
-	for _, d := range project.Grid.Dashboards {
-		if d.Name == board {
-			listed = d.Jobs
-		}
-	}
-	var all []*job.Job
-	for _, j := range slices.Concat(project.Jobs.Postsubmits[p.Repo.String()], project.Jobs.Periodics, project.Jobs.Presubmits[p.Repo.String()]) {
-		named := slices.ContainsFunc(strings.Split(j.Annotations[annotationBoards], ","), func(n string) bool { return strings.TrimSpace(n) == board })
-		if (named || slices.Contains(listed, j.Name)) && (j.Type == job.Periodic || j.RunsOn(p.Branch)) {
-			all = append(all, j)
-		}
-	}
-	return all
-}
-
-// tab reads the newest results of a job that are over, of commits that the
-// release holds. A result that names no commit is of the job's own branch.
-func (a *App) tab(ctx context.Context, p cut.Plan, board string, j *job.Job, runs int) (release.Tab, error) {
-	t := release.Tab{Dashboard: board, Name: j.Annotations[annotationTab], Blocking: true, Status: "no result"}
-	if t.Name == "" {
-		t.Name = j.Name
-	}
-	g, err := a.Signal.Grid(ctx, p.Repo, j.Name)
-	if err != nil {
-		return t, fmt.Errorf("reading %s#%s: %w", board, t.Name, err)
-	}
-	clone, err := a.clone(ctx, p.Repo)
-	if err != nil {
-		return t, err
-	}
-	for _, c := range g.Columns {
-		if len(t.Runs) == runs {
-			break
-		}
-		if c.Finished.IsZero() || c.Result == "ABORTED" {
-			continue
-		}
-		if c.Commit != "" {
-			in, err := clone.IsAncestor(ctx, c.Commit, p.Commit)
-			if err != nil || !in {
-				continue // of another branch, or of a commit that is gone
-			}
-		}
-		run := release.TabRun{Build: c.Build, Green: c.Result == "SUCCESS", Commit: c.Commit, At: c.Finished}
-		if a.alone == nil {
-			run.Link = a.url + "/" + path.Join("runs", c.Build)
-		}
-		t.Runs = append(t.Runs, run)
-	}
-	if len(t.Runs) > 0 {
-		t.Status = string(grid.Summarize(g, grid.Options{}, a.o.Now()).Status)
-	}
-	return t, nil
 }
 
 func latest(a, b time.Time) time.Time {

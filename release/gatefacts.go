@@ -159,7 +159,7 @@ func (b BoardFacts) gate() Gate {
 		return unknown(name, b.Failure)
 	}
 	g := Gate{Name: name, State: Unknown}
-	var red, missing []string
+	var red, missing, doubts []string
 	seen := map[string]bool{}
 	for _, t := range b.Tabs {
 		tab := t.Dashboard + "#" + t.Name
@@ -177,6 +177,8 @@ func (b BoardFacts) gate() Gate {
 		said.What += fmt.Sprintf(": green %d of %d times", min(green, b.Runs), b.Runs)
 		g.Evidence = append(g.Evidence, said)
 		switch {
+		case green >= b.Runs && t.Doubt != "":
+			doubts = append(doubts, tab+": "+t.Doubt)
 		case green >= b.Runs:
 		case len(t.Runs) > green && green < b.Runs:
 			red = append(red, fmt.Sprintf("%s (green %d of %d times)", tab, green, b.Runs))
@@ -194,6 +196,8 @@ func (b BoardFacts) gate() Gate {
 		g.State, g.Why = NoGo, "not green: "+strings.Join(red, ", ")
 	case len(missing) > 0 || len(b.Tabs) == 0:
 		g.Why = fmt.Sprintf("fewer than %s: %s", count(b.Runs, "result"), strings.Join(missing, ", "))
+	case len(doubts) > 0:
+		g.Why = "no news: " + strings.Join(doubts, "; ")
 	default:
 		g.State, g.Why = Go, fmt.Sprintf("%s green %s in a row", count(len(b.Tabs), "blocking tab"), count(b.Runs, "time"))
 	}

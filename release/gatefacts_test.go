@@ -54,6 +54,8 @@ func TestFactsVerdict(t *testing.T) {
 		{"one red in three", func(f *Facts) { f.Dashboards.Tabs[0].Runs = runs("++-+++") }, "dashboards", NoGo, "blocking#unit (green 2 of 3 times)"},
 		{"two results only", func(f *Facts) { f.Dashboards.Tabs[0].Runs = runs("++") }, "dashboards", Unknown, "blocking#unit (2 results)"},
 		{"no result", func(f *Facts) { f.Dashboards.Tabs[0].Runs = nil }, "dashboards", Unknown, "0 results"},
+		{"green, and old", func(f *Facts) { f.Dashboards.Tabs[0].Doubt = "it has no new results" }, "dashboards", Unknown, "no news: blocking#unit: it has no new results"},
+		{"red, and old", func(f *Facts) { f.Dashboards.Tabs[0].Runs, f.Dashboards.Tabs[0].Doubt = runs("-++"), "old" }, "dashboards", NoGo, "green 0 of 3"},
 		{"no tab", func(f *Facts) { f.Dashboards.Names = append(f.Dashboards.Names, "informing") }, "dashboards", Unknown, "informing (no tab shows there)"},
 		{"bucket is away", func(f *Facts) { f.Dashboards.Failure = "away" }, "dashboards", Unknown, "away"},
 		{"red check", func(f *Facts) { f.Checks.Facts[0].State = "failure" }, "checks", NoGo, "failed on"},

@@ -93,6 +93,8 @@ type Tab struct {
 	Link      string    `json:"link,omitempty"`
 	At        time.Time `json:"at,omitzero"`    // newest result
 	Runs      []TabRun  `json:"runs,omitempty"` // results, the newest first
+	// Doubt says why results, though green, tell nothing of today; empty if they do.
+	Doubt string `json:"doubt,omitempty"`
 }
 
 // TabsGate judges the blocking tabs: passing and flaky ones are go. No blocking
