@@ -21,8 +21,8 @@ type Build struct {
 	// Pod is nil when no podinfo.json is stored (yet).
 	Pod   *Pod
 	Tests []TestResult
-	// Malformed says why a JUnit file could not be read to its end, empty if
-	// all could.
+	// Malformed says which of started.json, finished.json and the JUnit files
+	// could not be read to its end, and why; empty if all could.
 	Malformed string
 	// Irregular says what was not as it should be, and how it was read.
 	Irregular []string

@@ -1,7 +1,10 @@
 package result
 
 import (
+	"bufio"
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -30,6 +33,56 @@ func (c *cappedReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
 	return n, err
+}
+
+// Objects may be stored compressed. Google's storage unpacks those that say so;
+// others hand them out as they are.
+const gzipMagic = "\x1f\x8b\x08"
+
+// unpacked returns a reader of what a file holds, unpacked if it is
+// compressed. What cannot be unpacked is a *MalformedError.
+func unpacked(r io.Reader) io.Reader {
+	in := bufio.NewReaderSize(r, 4096)
+	if first, err := in.Peek(len(gzipMagic)); err != nil || string(first) != gzipMagic {
+		return in
+	}
+	z, err := gzip.NewReader(in)
+	if err != nil {
+		return failing{&MalformedError{Why: "compressed, and damaged: " + err.Error()}}
+	}
+	return &unpacker{z}
+}
+
+// unpacker tells damage from faults of the reader below.
+type unpacker struct{ z *gzip.Reader }
+
+// Read implements io.Reader.
+func (u *unpacker) Read(p []byte) (int, error) {
+	n, err := u.z.Read(p)
+	var corrupt flate.CorruptInputError
+	if errors.As(err, &corrupt) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = &MalformedError{Why: "compressed, and damaged: " + err.Error()}
+	}
+	return n, err
+}
+
+// failing is a reader that always fails.
+type failing struct{ err error }
+
+// Read implements io.Reader.
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// inflated returns data as it is, or unpacked if it is compressed: at most one
+// byte more than limit. What is damaged stays as it is.
+func inflated(data []byte, limit int64) []byte {
+	if !bytes.HasPrefix(data, []byte(gzipMagic)) {
+		return data
+	}
+	out, err := io.ReadAll(io.LimitReader(unpacked(bytes.NewReader(data)), limit+1))
+	if err != nil {
+		return data
+	}
+	return out
 }
 
 // enough bytes of a document to hold its declaration.

@@ -90,7 +90,7 @@ func (e *MalformedError) Error() string {
 // with a skipped element that gives no reason is left out, as frameworks write
 // one for each test that was not selected. Class names are not read. Bytes that
 // are not UTF-8 or not allowed in XML are replaced, document types that define
-// entities are refused. Memory does not grow with the file, but with the tests
+// entities are refused, and files compressed with gzip are unpacked. Memory does not grow with the file, but with the tests
 // in it. The tests before a fault are returned along with a *MalformedError;
 // other errors are the reader's.
 func ParseJUnit(r io.Reader, limits Limits) ([]TestResult, error) {
@@ -154,7 +154,7 @@ func (p *junitParser) parse(r io.Reader, limits Limits) error {
 	limits = limits.withDefaults()
 	p.limits, p.tests, p.junitSuites = limits, nil, junitSuites{}
 	p.suites, p.prefix = p.suites[:0], p.prefix[:0]
-	input := &cappedReader{r: r, left: limits.Bytes}
+	input := &cappedReader{r: unpacked(r), left: limits.Bytes}
 	in, err := decoded(input)
 	if err != nil {
 		return fmt.Errorf("reading JUnit: %w", err)
@@ -164,10 +164,10 @@ func (p *junitParser) parse(r io.Reader, limits Limits) error {
 	if len(p.tests) == 0 {
 		p.tests = nil
 	}
-	var encoding *MalformedError
+	var unreadable *MalformedError
 	switch err := p.xml.err; {
-	case errors.As(err, &encoding):
-		return &MalformedError{p.xml.line(), encoding.Why}
+	case errors.As(err, &unreadable):
+		return &MalformedError{p.xml.line(), unreadable.Why}
 	case err != nil && !errors.Is(err, io.EOF):
 		return fmt.Errorf("reading JUnit: %w", err)
 	case input.more:

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gocloud.dev/blob"
 
@@ -43,15 +44,14 @@ func List(ctx context.Context, b *blob.Bucket, folder string) ([]Ref, error) {
 func oldestFirst(x, y Ref) int { return job.CompareBuildIDs(x.ID, y.ID) }
 
 // refOf is the build that an entry of a job's folder stands for, if it does.
+// Prow numbers builds, but other systems that write its layout name them after
+// versions or commits; of aliases only those with a number are such.
 func refOf(prefix, name string, dir bool) (Ref, bool) {
-	id := name
-	if !dir {
-		var isAlias bool
-		if id, isAlias = strings.CutSuffix(name, ".txt"); !isAlias || name == latestFile {
-			return Ref{}, false
-		}
+	if dir {
+		return Ref{ID: name, Path: prefix + name}, name != ""
 	}
-	return Ref{ID: id, Path: prefix + name}, buildID.MatchString(id)
+	id, isAlias := strings.CutSuffix(name, ".txt")
+	return Ref{ID: id, Path: prefix + name}, isAlias && name != latestFile && buildID.MatchString(id)
 }
 
 // ListFolder is List for a bucket that is a folder of files: it reads one
@@ -82,24 +82,46 @@ var plainPath = regexp.MustCompile(`^[0-9A-Za-z._-]+(/[0-9A-Za-z._-]+)*$`)
 // written in another way on disk.
 func PlainPath(key string) bool { return fs.ValidPath(key) && plainPath.MatchString(key) }
 
+// longestAlias is how much of an alias is read, in bytes.
+const longestAlias = 4096
+
 // Follow returns the build that a ref leads to: the one an alias names, or the
-// ref itself.
+// ref itself. The error wraps ErrNoBuild where an alias names no place in the
+// bucket, or is gone.
 func Follow(ctx context.Context, b *blob.Bucket, r Ref) (Ref, error) {
 	if !strings.HasSuffix(r.Path, ".txt") {
 		return r, nil
 	}
-	target, err := b.ReadAll(ctx, r.Path)
+	data, err := aliasText(ctx, b, r.Path)
 	if err != nil {
-		return Ref{}, fmt.Errorf("following the alias %s: %w", r.Path, err)
+		return Ref{}, err
 	}
-	if len(bytes.TrimSpace(target)) == 0 { // only its metadata leads anywhere
-		a, err := b.Attributes(ctx, r.Path)
-		if err != nil {
-			return Ref{}, fmt.Errorf("following the alias %s: %w", r.Path, err)
-		}
-		target = []byte(cmp.Or(a.Metadata["link"], a.Metadata["x-goog-meta-link"]))
+	target := aliasTarget(data)
+	if len(data) > longestAlias || !fs.ValidPath(target) || target == "." || !utf8.ValidString(target) {
+		return Ref{}, fmt.Errorf("following the alias %s: %.100q is no folder of the bucket: %w", r.Path, data, ErrNoBuild)
 	}
-	return Ref{ID: r.ID, Path: aliasTarget(string(target))}, nil
+	return Ref{ID: r.ID, Path: target}, nil
+}
+
+// aliasText is what an alias says, in its text or else in its metadata. Of one
+// that is too long it is more than longestAlias.
+func aliasText(ctx context.Context, b *blob.Bucket, key string) (string, error) {
+	r, err := b.NewRangeReader(ctx, key, 0, longestAlias+1, nil)
+	if err != nil {
+		return "", missing("the alias "+key, err)
+	}
+	data, err := io.ReadAll(r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		return "", fmt.Errorf("following the alias %s: %w", key, err)
+	}
+	if len(bytes.TrimSpace(data)) > 0 {
+		return string(data), nil
+	}
+	a, err := b.Attributes(ctx, key)
+	if err != nil {
+		return "", missing("the alias "+key, err)
+	}
+	return cmp.Or(a.Metadata["link"], a.Metadata["x-goog-meta-link"]), nil
 }
 
 // StartedAt is when the build at a path began, zero where started.json does not

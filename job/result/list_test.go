@@ -40,7 +40,7 @@ func TestList(t *testing.T) {
 	}
 	defer b.Close()
 	for folder, want := range map[string][]string{
-		"logs/unit":               {"9 logs/unit/9", "10 logs/unit/10", "11 logs/unit/11"},
+		"logs/unit":               {"9 logs/unit/9", "10 logs/unit/10", "11 logs/unit/11", "notes logs/unit/notes"},
 		"pr-logs/directory/unit/": {"3 pr-logs/directory/unit/3.txt", "20 pr-logs/directory/unit/20.txt"},
 		"logs/none":               nil,
 	} {

@@ -116,10 +116,12 @@ func readJSON(ctx context.Context, b *blob.Bucket, key string) (jsonFile, error)
 	if err = errors.Join(err, r.Close()); err != nil {
 		return jsonFile{}, fmt.Errorf("reading %s: %w", key, err)
 	}
+	data = inflated(data, limit)
 	return jsonFile{data, int64(len(data)) > limit}, nil
 }
 
-// object reads a file as a JSON object; nil if it is none.
+// object reads a file as a JSON object; nil if it is none, which makes the build
+// malformed: what it says of itself cannot be known.
 func (o *Build) object(name string, f jsonFile) map[string]any {
 	if f.data == nil {
 		return nil
@@ -133,7 +135,14 @@ func (o *Build) object(name string, f jsonFile) map[string]any {
 	default:
 		return fields
 	}
+	o.malformed(name + " cannot be read")
 	return nil
+}
+
+func (o *Build) malformed(why string) {
+	if o.Malformed == "" {
+		o.Malformed = why
+	}
 }
 
 // junitFile is what was read of one file.
@@ -205,9 +214,7 @@ func (o *Build) add(files []junitFile) {
 	for _, f := range files {
 		if f.fault != nil {
 			o.irregular("%s: %v; the %d tests before that were read", f.name, f.fault, len(f.tests))
-			if o.Malformed == "" {
-				o.Malformed = fmt.Sprintf("%s: %v", f.name, f.fault)
-			}
+			o.malformed(fmt.Sprintf("%s: %v", f.name, f.fault))
 		}
 		room := mostTests - len(o.Tests)
 		if len(f.tests) > room {

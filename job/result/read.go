@@ -79,15 +79,21 @@ func list(ctx context.Context, b *blob.Bucket, folder, before string, limit int)
 	return refs, nil
 }
 
-// follow replaces aliases by what they lead to.
+// follow replaces aliases by what they lead to, and leaves out those that lead
+// nowhere.
 func follow(ctx context.Context, b *blob.Bucket, refs []Ref) ([]Ref, error) {
-	for i, r := range refs {
-		var err error
-		if refs[i], err = Follow(ctx, b, r); err != nil {
+	found := refs[:0]
+	for _, r := range refs {
+		to, err := Follow(ctx, b, r)
+		if errors.Is(err, ErrNoBuild) {
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
+		found = append(found, to)
 	}
-	return refs, nil
+	return found, nil
 }
 
 var buildID = regexp.MustCompile(`^[0-9][0-9A-Za-z._-]*$`)
