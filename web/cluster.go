@@ -13,13 +13,6 @@ import (
 	"seaworthy/triage/live"
 )
 
-// IssueForm says where people file issues: the address of a form that is filled
-// in already, or empty if the forge has none; and of a search for a text.
-type IssueForm struct {
-	New    func(repo, title, body string, labels []string) string
-	Search func(repo, text string) string
-}
-
 type clusterPage struct {
 	live.Detail
 	Heading  string
@@ -37,12 +30,10 @@ type clusterPage struct {
 	First    originRow
 	Landed   originRow
 	Good     originRow
-	File     string // the form
-	Search   string
-	Title    string // of an issue
-	Body     string
-	Back     string
-	All      string
+	filing
+	draft
+	Back string
+	All  string
 }
 
 type hitRow struct {
@@ -99,7 +90,14 @@ func (s *Site) cluster(r *http.Request) (view, error) {
 		p.Hits = append(p.Hits, hitRow{h, buildLink(h.Path), testLink(h.Test)})
 	}
 	p.First, p.Landed, p.Good = s.origin(d.First), s.origin(d.Landed), s.origin(d.Good)
-	s.issueOf(&p)
+	p.draft = clusterDraft(d, p.Heading)
+	words := d.ID
+	if len(d.OfTests) == 1 {
+		words = d.OfTests[0].Name
+	}
+	if p.filing, err = s.filing(r.Context(), cmp.Or(d.Landed.Repo, d.First.Repo), p.draft, words); err != nil {
+		return view{}, err
+	}
 	return view{page: "cluster", Title: shorten(p.Heading, 80), Nav: "triage", Data: p}, nil
 }
 
@@ -213,12 +211,11 @@ func (s *Site) origin(o live.Origin) originRow {
 // mostIssue bounds an issue's text in an address, which servers cut short.
 const mostIssue = 3000
 
-// issueOf fills in the issue that a person would file.
-func (s *Site) issueOf(p *clusterPage) {
-	d := p.Detail
-	p.Title = "[Failing test] " + shorten(p.Heading, 100)
+// clusterDraft is the issue that a person would file about a cluster.
+func clusterDraft(d live.Detail, heading string) draft {
+	title := "[Failing test] " + shorten(heading, 100)
 	if len(d.OfTests) == 1 {
-		p.Title = "[Failing test] " + shorten(d.OfTests[0].Name, 120)
+		title = "[Failing test] " + shorten(d.OfTests[0].Name, 120)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Which jobs\n\n%s\n### Which tests\n\n%s\n", listed(d.OfJobs), listed(sharesOf(d.OfTests)))
@@ -234,20 +231,13 @@ func (s *Site) issueOf(p *clusterPage) {
 		fmt.Fprintf(&b, "\n- %s %s", short(m.Commit), m.Title)
 	}
 	text := shorten(d.Text, 1500)
-	fmt.Fprintf(&b, "\n\n### What it says\n\n%s\n%s\n%s\n\nCluster %s: %s, %s in the last day.\n",
-		fence(text), text, fence(text), d.ID, many(d.Failures, "failure", "failures"), number(d.LastDay))
-	p.Body = shorten(b.String(), mostIssue)
+	fmt.Fprintf(&b, "\n\n### What it says\n\n%s\n%s\n%s", fence(text), text, fence(text))
+	end := fmt.Sprintf("%s: %s, %s in the last day.\n", clusterLine(d.ID), many(d.Failures, "failure", "failures"), number(d.LastDay))
 	labels := []string{"kind/failing-test"}
 	if d.Owned != "" {
 		labels = append(labels, "sig/"+d.Owned)
 	}
-	repo := cmp.Or(d.Landed.Repo, d.First.Repo)
-	if s.Issues.New != nil {
-		p.File = s.Issues.New(repo, p.Title, p.Body, labels)
-	}
-	if s.Issues.Search != nil {
-		p.Search = s.Issues.Search(repo, shorten(p.Heading, 80))
-	}
+	return drafted(title, b.String(), end, labels...)
 }
 
 // fence is longer than any run of backticks within a text.

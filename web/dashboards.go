@@ -274,15 +274,18 @@ func verdictOf(t tally, boards int) (*Mark, string) {
 	if total == 0 {
 		return nil, "No job has results yet."
 	}
-	sentence := fmt.Sprintf("%d of %s pass", t[grid.Passing]+t[grid.Acceptable], plural(total, "tab", "tabs"))
-	if n := t[grid.Failing] + t[grid.Broken]; n > 0 {
-		sentence += fmt.Sprintf(", %d fail", n)
-	}
-	if n := t[grid.Flaky]; n > 0 {
-		sentence += fmt.Sprintf(", %d are flaky", n)
-	}
-	if n := t[grid.Stale]; n > 0 {
-		sentence += fmt.Sprintf(", %d are stale", n)
+	passing := t[grid.Passing] + t[grid.Acceptable]
+	sentence := fmt.Sprintf("%d of %s %s", passing, plural(total, "tab", "tabs"), verb(passing, "passes", "pass"))
+	for _, part := range []struct {
+		n         int
+		one, many string
+	}{
+		{t[grid.Failing] + t[grid.Broken], "fails", "fail"}, {t[grid.Flaky], "is flaky", "are flaky"},
+		{t[grid.Stale], "is stale", "are stale"}, {t[grid.Pending], "has results to come", "have results to come"},
+	} {
+		if part.n > 0 {
+			sentence += ", " + agreeing(part.n, part.one, part.many)
+		}
 	}
 	sentence += fmt.Sprintf("; %s.", plural(boards, "dashboard", "dashboards"))
 	m := mark("pass", "green")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -162,16 +163,18 @@ type gridAlert struct {
 	BetweenLink string
 	TriageLink  string
 	BugLink     string
+	SearchLink  string
 }
 
 // A page tells at most this many alerts.
 const mostAlerts = 8
 
-func (s *Site) alerts(u subject, sum grid.Summary, page string) ([]gridAlert, string) {
+func (s *Site) alerts(ctx context.Context, u subject, sum grid.Summary, page string) ([]gridAlert, string, error) {
 	var all []gridAlert
 	for i, a := range sum.Alerts {
 		if i == mostAlerts {
-			return all, fmt.Sprintf("%s more fail.", plural(len(sum.Alerts)-i, "test", "tests"))
+			more := len(sum.Alerts) - i
+			return all, fmt.Sprintf("%s.", agreeing(more, "more test fails", "more tests fail")), nil
 		}
 		shown := gridAlert{
 			Name: a.Test, Link: testPath(a.Test), Count: a.Fails, Message: a.Message, First: a.FirstFail.Build, Since: a.FirstFail.Started,
@@ -181,18 +184,62 @@ func (s *Site) alerts(u subject, sum grid.Summary, page string) ([]gridAlert, st
 			shown.GoodLink = u.openLink(shown.Good, a.Test)
 			shown.BetweenLink = u.betweenLink(shown.Good, shown.First)
 		}
-		if s.Triage != nil && a.Message != "" {
-			shown.TriageLink = "/triage?" + url.Values{"test": {"^" + regexp.QuoteMeta(a.Test) + "$"}}.Encode()
-		}
-		if u.tab.FileBug != nil {
-			values := u.tab.Values(u.group, page).Cell(a.LatestFail.Build, a.Test, "FAIL", a.LatestFail.Extra...)
-			if address, err := u.tab.FileBug.Expand(values); err == nil {
-				shown.BugLink = address
-			}
+		if err := s.lead(ctx, &shown, u, a, page); err != nil {
+			return nil, "", err
 		}
 		all = append(all, shown)
 	}
-	return all, ""
+	return all, "", nil
+}
+
+// lead says where an alert's failures are put together with others like them, and
+// where an issue about it is filed: as the tab says, else as the repository's
+// forge has it.
+func (s *Site) lead(ctx context.Context, shown *gridAlert, u subject, a grid.Alert, page string) error {
+	cluster := ""
+	if s.ClusterOf != nil {
+		for _, build := range u.buildPaths(a.LatestFail) {
+			id, ok, err := s.ClusterOf(ctx, build, a.Test)
+			if err != nil {
+				return fmt.Errorf("looking for the cluster of %s: %w", a.Test, err)
+			}
+			if ok {
+				cluster = id
+				shown.TriageLink = "/triage/" + url.PathEscape(id)
+				break
+			}
+		}
+	}
+	if s.Triage != nil && cluster == "" && a.Message != "" {
+		shown.TriageLink = "/triage?" + url.Values{"test": {"^" + regexp.QuoteMeta(a.Test) + "$"}}.Encode()
+	}
+	if u.tab.FileBug != nil {
+		values := u.tab.Values(u.group, page).Cell(a.LatestFail.Build, a.Test, "FAIL", a.LatestFail.Extra...)
+		if address, err := u.tab.FileBug.Expand(values); err == nil {
+			shown.BugLink = address
+			return nil
+		}
+	}
+	f, err := s.filing(ctx, u.repo.String(), shown.draft(strings.TrimPrefix(u.board.Name+" ", " ")+u.name, cluster), a.Test)
+	shown.BugLink, shown.SearchLink = f.File, f.Search
+	return err
+}
+
+// buildPaths are where the results of a build may lie, as triage names builds.
+func (u subject) buildPaths(c grid.Column) []string {
+	name := cmp.Or(c.Job, u.grid.Job)
+	var all []string
+	if c.Pull > 0 && u.repo.Valid() {
+		all = append(all, fmt.Sprintf("pr-logs/pull/%s_%s/%d/%s/%s", u.repo.Owner, u.repo.Name, c.Pull, name, c.Build))
+	}
+	if u.group.Prefix == "" {
+		return append(all, "logs/"+name+"/"+c.Build)
+	}
+	for prefix := range strings.SplitSeq(u.group.Prefix, ",") {
+		at := strings.Trim(strings.TrimSpace(prefix), "/") + "/" + c.Build
+		all = append(all, at, "gs://"+at)
+	}
+	return all
 }
 
 // testPath is the page of one test through all its runs.

@@ -90,7 +90,9 @@ func (s *Site) gridView(find finder) func(*http.Request) (view, error) {
 		if u.reading {
 			p.News = append(p.News, link{Label: "Older results are still being read; the page will show them when they are there."})
 		}
-		p.Alerts, p.MoreAlerts = s.alerts(u, sum, u.base)
+		if p.Alerts, p.MoreAlerts, err = s.alerts(r.Context(), u, sum, u.base); err != nil {
+			return view{}, err
+		}
 		p.Form = newForm(a)
 		sh := newSheet(u, a, sum)
 		p.Counted = counted(sh.View)

@@ -128,6 +128,17 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
+// agreeing puts a number before words that agree with it.
+func agreeing(n int, one, many string) string { return fmt.Sprintf("%d %s", n, verb(n, one, many)) }
+
+// verb is the form of a verb that agrees with a number.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
 func byteSize(n int64) string {
 	switch {
 	case n < 1<<10:

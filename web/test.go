@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"seaworthy/forge"
 	"seaworthy/grid"
@@ -66,7 +67,8 @@ type testPage struct {
 	Branches []branchRow
 	Others   []otherRow
 	Cluster  string
-	More     int // pull requests that are not listed
+	filing
+	More int // pull requests that are not listed
 }
 
 type branchRow struct {
@@ -88,7 +90,9 @@ func (s *Site) tests(r *http.Request) (view, error) {
 	if name := r.FormValue("name"); name != "" {
 		t, err := answers.Test(r.Context(), name)
 		if err == nil {
-			return view{page: "test", Title: t.Name, Nav: "signal", Topics: "runs", Data: presentTest(t, p.Repo)}, nil
+			shown := presentTest(t, p.Repo)
+			shown.filing, err = s.filing(r.Context(), repo.String(), testDraft(t), t.Name)
+			return view{page: "test", Title: t.Name, Nav: "signal", Topics: "runs", Data: shown}, err
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return view{}, err
@@ -144,6 +148,49 @@ func presentTest(t report.Test, repo string) testPage {
 		p.Test.Pulls = t.Pulls[:pullsShown]
 	}
 	return p
+}
+
+// testDraft is the issue about a test that does not pass.
+func testDraft(t report.Test) draft {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Which jobs\n\n")
+	listed := 0
+	for _, l := range t.Jobs {
+		if l.State == history.Passing || listed == 10 {
+			continue
+		}
+		listed++
+		fmt.Fprintf(&b, "- %s: %s\n", l.Job, l.Why)
+	}
+	fmt.Fprintf(&b, "\n### Which tests\n\n- %s\n\n### Since when\n\n", t.Name)
+	if bad := t.FirstBad; bad != nil {
+		fmt.Fprintf(&b, "First bad build %s", bad.FirstBad.Build)
+		if bad.FirstBad.Commit != "" {
+			fmt.Fprintf(&b, " at %s", short(bad.FirstBad.Commit))
+		}
+		if good := bad.LastGood; good != nil {
+			fmt.Fprintf(&b, ", last good %s", good.Build)
+			if good.Commit != "" {
+				fmt.Fprintf(&b, " at %s", short(good.Commit))
+			}
+		}
+		b.WriteString(".")
+	} else {
+		b.WriteString("It is not broken throughout.")
+	}
+	fmt.Fprintf(&b, " It passes in %s and flakes in %s of its runs.", t.PassRate, t.FlakeRate)
+	for _, l := range t.Jobs {
+		if l.Message != "" {
+			text := shorten(l.Message, 1500)
+			fmt.Fprintf(&b, "\n\n### What it says\n\n%s\n%s\n%s", fence(text), text, fence(text))
+			break
+		}
+	}
+	title, label := "[Failing test] ", "kind/failing-test"
+	if t.State == history.Flaky {
+		title, label = "[Flaking test] ", "kind/flake"
+	}
+	return drafted(title+t.Name, b.String(), clusterLine(t.Cluster)+"\n", label)
 }
 
 func presentLine(l history.Line) testLine {

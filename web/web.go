@@ -109,6 +109,9 @@ type Options struct {
 	// issues; without the first there is nothing to see.
 	Triage Triage
 	Issues IssueForm
+	// ClusterOf finds the cluster of a test's failure in the build whose results
+	// lie at a path; nil finds none.
+	ClusterOf func(ctx context.Context, build, test string) (id string, ok bool, err error)
 	// Commits are those that head has and base has not, oldest first; nil lists
 	// none.
 	Commits func(ctx context.Context, repo forge.RepoName, base, head string) ([]forge.Commit, error)
@@ -175,7 +178,10 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /{$}", s.page(s.home))
 	s.mux.HandleFunc("GET /changes", s.page(s.changes))
 	s.mux.HandleFunc("GET /{owner}/{repo}/pull/{number}", s.page(s.change))
+	s.mux.HandleFunc("GET /{owner}/{repo}/issues", s.page(s.issues))
 	s.mux.HandleFunc("GET /{owner}/{repo}/issues/{number}", s.page(s.issue))
+	s.mux.HandleFunc("GET /{owner}/{repo}/issues/new", s.page(s.newIssue))
+	s.mux.HandleFunc("POST /{owner}/{repo}/issues/new", s.fileIssue)
 	s.mux.HandleFunc("GET /runs", s.page(s.runs))
 	s.mux.HandleFunc("GET /runs/{id}", s.page(s.run))
 	s.mux.HandleFunc("GET /runs/{id}/log", s.rawLog)
@@ -221,7 +227,7 @@ type view struct {
 
 var errNoPage = errors.New("there is no such page")
 
-// page renders what a handler returns, whole or not at all.
+// page shows what a handler returns.
 func (s *Site) page(handle func(*http.Request) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := handle(r)
@@ -229,18 +235,23 @@ func (s *Site) page(handle func(*http.Request) (view, error)) http.HandlerFunc {
 		if err != nil {
 			v, code = s.failure(r, err)
 		}
-		var out bytes.Buffer
-		if err := s.pages[v.page].Execute(&out, v); err != nil {
-			s.Log.Error("rendering", "page", v.page, "error", err)
-			http.Error(w, "This page could not be rendered. The server's log says why.", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-cache")
-		w.WriteHeader(code)
-		if _, err := w.Write(out.Bytes()); err != nil {
-			s.Log.Debug("sending a page", "path", r.URL.Path, "error", err)
-		}
+		s.render(w, r, v, code)
+	}
+}
+
+// render sends a page, whole or not at all.
+func (s *Site) render(w http.ResponseWriter, r *http.Request, v view, code int) {
+	var out bytes.Buffer
+	if err := s.pages[v.page].Execute(&out, v); err != nil {
+		s.Log.Error("rendering", "page", v.page, "error", err)
+		http.Error(w, "This page could not be rendered. The server's log says why.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(code)
+	if _, err := w.Write(out.Bytes()); err != nil {
+		s.Log.Debug("sending a page", "path", r.URL.Path, "error", err)
 	}
 }
 
