@@ -8,7 +8,6 @@ import (
 	"regexp/syntax"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode"
 )
@@ -225,62 +224,7 @@ func compile(name, text string) (matcher, error) {
 	if err != nil {
 		return nil, &FilterError{name, text, err.Error()}
 	}
-	words := needs(parsed)
-	if words == nil {
-		return e.MatchString, nil
-	}
-	return func(s string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(s, w) }) && e.MatchString(s)
-	}, nil
-}
-
-// mostNeeds bounds the words that a text is searched for before an expression
-// is tried on it.
-const mostNeeds = 16
-
-// needs returns words of which every text that matches has at least one, or nil
-// if there are none: to look for a word takes a fraction of what the expression
-// takes. r is in lower case.
-func needs(r *syntax.Regexp) []string {
-	switch r.Op {
-	case syntax.OpLiteral:
-		if word := string(r.Rune); len(word) > 1 {
-			return []string{word}
-		}
-	case syntax.OpCapture, syntax.OpPlus:
-		return needs(r.Sub[0])
-	case syntax.OpRepeat:
-		if r.Min > 0 {
-			return needs(r.Sub[0])
-		}
-	case syntax.OpConcat:
-		var best []string
-		for _, sub := range r.Sub {
-			if words := needs(sub); words != nil && (best == nil || shortestOf(words) > shortestOf(best)) {
-				best = words
-			}
-		}
-		return best
-	case syntax.OpAlternate:
-		var all []string
-		for _, sub := range r.Sub {
-			words := needs(sub)
-			if words == nil || len(all)+len(words) > mostNeeds {
-				return nil
-			}
-			all = append(all, words...)
-		}
-		return all
-	}
-	return nil
-}
-
-func shortestOf(words []string) int {
-	least := len(words[0])
-	for _, w := range words {
-		least = min(least, len(w))
-	}
-	return least
+	return searcher(e, needs(parsed), staysInLine(parsed)), nil
 }
 
 // lower makes an expression that passes over case into one that reads lower

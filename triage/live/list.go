@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"context"
 	"math"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -211,15 +209,15 @@ func (t *Table) selection(ctx context.Context, f Filter, now time.Time) (selecti
 		until = f.Until.Unix()
 	}
 	s := selection{until: until, from: until - int64(cmp.Or(f.Days, Days))*day}
-	jobs, err := matching(ctx, t.jobs.lower, expression{"job", f.Job}, expression{"xjob", f.NotJob})
+	jobs, err := t.matched.texts(ctx, t.jobs.lower, expression{"job", f.Job}, expression{"xjob", f.NotJob})
 	if err != nil {
 		return s, err
 	}
-	repos, err := matching(ctx, t.repos.lower, expression{"repo", f.Repo}, expression{"xrepo", f.NotRepo})
+	repos, err := t.matched.texts(ctx, t.repos.lower, expression{"repo", f.Repo}, expression{"xrepo", f.NotRepo})
 	if err != nil {
 		return s, err
 	}
-	if s.tests, err = matching(ctx, t.tests.lower, expression{"test", f.Test}, expression{"xtest", f.NotTest}); err != nil {
+	if s.tests, err = t.matched.texts(ctx, t.tests.lower, expression{"test", f.Test}, expression{"xtest", f.NotTest}); err != nil {
 		return s, err
 	}
 	if f.Text != "" || f.NotText != "" {
@@ -227,7 +225,7 @@ func (t *Table) selection(ctx context.Context, f Filter, now time.Time) (selecti
 		for i := range t.clusters {
 			texts[i] = t.clusters[i].lower
 		}
-		if s.clusters, err = matching(ctx, texts, expression{"text", f.Text}, expression{"xtext", f.NotText}); err != nil {
+		if s.clusters, err = t.matched.texts(ctx, texts, expression{"text", f.Text}, expression{"xtext", f.NotText}); err != nil {
 			return s, err
 		}
 	}
@@ -247,38 +245,6 @@ func (t *Table) selection(ctx context.Context, f Filter, now time.Time) (selecti
 		}
 	}
 	return s, nil
-}
-
-// matching says of each text whether it matches one expression and not the
-// other; nil if neither says anything.
-func matching(ctx context.Context, texts []string, include, exclude expression) ([]bool, error) {
-	in, err := compile(include.name, include.value)
-	if err != nil {
-		return nil, err
-	}
-	out, err := compile(exclude.name, exclude.value)
-	if err != nil || in == nil && out == nil {
-		return nil, err
-	}
-	ok := make([]bool, len(texts))
-	workers := runtime.GOMAXPROCS(0)
-	var running sync.WaitGroup
-	for w := range workers {
-		running.Go(func() {
-			for i := w; i < len(texts); i += workers {
-				if i/workers%64 == 0 && ctx.Err() != nil { // whoever asked has gone
-					return
-				}
-				s := texts[i]
-				ok[i] = (in == nil || in(s)) && (out == nil || !out(s))
-			}
-		})
-	}
-	running.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	return ok, nil
 }
 
 // each calls one for every selected failure.

@@ -91,7 +91,8 @@ type columns struct {
 	jobs, tests, repos, branches names
 	testNumbers                  []int64 // in the store
 
-	owners ownerMemo
+	owners  ownerMemo
+	matched *matchMemo
 
 	// The highest numbers in the store.
 	lastBuild, lastText, lastCluster, lastTest int64
@@ -151,7 +152,8 @@ func (n *names) number(s string) int32 {
 // NewTable returns a table without failures.
 func NewTable() *Table {
 	return &Table{columns: columns{
-		paths: map[string]int32{}, hashes: map[string]int32{}, ids: map[string]int32{},
+		matched: &matchMemo{},
+		paths:   map[string]int32{}, hashes: map[string]int32{}, ids: map[string]int32{},
 		clusterAt: map[int64]int32{}, textAt: map[int64]int32{}, testAt: map[int64]int32{},
 	}}
 }
