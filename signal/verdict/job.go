@@ -75,9 +75,6 @@ type Job struct {
 	Criteria  []Criterion `json:"criteria,omitempty"`
 }
 
-// name is what people call the job: dashboard#tab.
-func (j Job) name() string { return j.Dashboard + "#" + j.Tab }
-
 // mostFlaky is how many flaky tests of a job are listed; failing ones all are.
 const mostFlaky = 10
 
