@@ -116,22 +116,6 @@ func ParseGrouping(by, pattern string) (Grouping, error) {
 	return g, err
 }
 
-// maxPattern is how long a regular expression may be, in bytes.
-const maxPattern = 2000
-
-// Filter compiles a regular expression in Go's syntax, whose time is linear in
-// the text. The error tells what is wrong with it.
-func Filter(pattern string) (*regexp.Regexp, error) {
-	if len(pattern) > maxPattern {
-		return nil, fmt.Errorf("the expression has %d bytes, at most %d: write a shorter one", len(pattern), maxPattern)
-	}
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		return nil, fmt.Errorf("%q is no regular expression: %w", pattern, err)
-	}
-	return re, nil
-}
-
 // Filters compiles several; empty ones are passed over.
 func Filters(patterns ...string) ([]*regexp.Regexp, error) {
 	var out []*regexp.Regexp
