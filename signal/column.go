@@ -25,8 +25,8 @@ func about(b result.Build, repo forge.RepoName) bool {
 
 // column is a stored build as a grid shows it, but for its tests. One that has
 // ended has a time when it did, whatever finished.json says: where that is
-// missing or cannot be, the time it began, else one long enough ago that
-// nothing more is expected of it.
+// missing or cannot be, the time it began, else one that no grid shows, so that
+// the column stands where its number puts it.
 func column(b result.Build, settings grid.Settings, job string, now time.Time) grid.Build {
 	c := grid.Build{ID: b.ID, Job: job, Malformed: b.Malformed}
 	if b.Started != nil {
@@ -38,7 +38,7 @@ func column(b result.Build, settings grid.Settings, job string, now time.Time) g
 		c.Passed, c.Result = b.Finished.Passed, b.Finished.Result
 		c.Commit = cmp.Or(b.Finished.Revision, c.Commit)
 		if !possible(c.Finished, now) {
-			c.Finished = now.Add(-2 * grid.PodAwaited)
+			c.Finished = time.Unix(0, 0).UTC()
 			if possible(c.Started, now) {
 				c.Finished = c.Started
 			}

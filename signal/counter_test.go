@@ -54,6 +54,15 @@ func (c *counter) NewRangeReader(ctx context.Context, key string, offset, length
 	return reader{r}, nil
 }
 
+// Attributes are asked for where only the name of a file matters.
+func (c *counter) Attributes(ctx context.Context, key string) (*driver.Attributes, error) {
+	a, err := c.inner.Attributes(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return &driver.Attributes{ContentType: a.ContentType, Metadata: a.Metadata, ModTime: a.ModTime, Size: a.Size}, nil
+}
+
 type reader struct{ *blob.Reader }
 
 func (r reader) As(any) bool { return false }

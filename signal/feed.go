@@ -80,6 +80,9 @@ func buildResult(g group, p place, b result.Build, c grid.Build) BuildResult {
 		Path: strings.Trim(p.address+"/"+b.Path, "/"), Repo: g.repo, Job: p.job, Type: g.kind, Build: b.ID, Commit: c.Commit,
 		Started: c.Started, Finished: c.Finished, Passed: c.Passed, Tests: b.Tests, Group: g.test,
 	}
+	if r.Finished.Unix() == 0 { // that it has ended is all that is known
+		r.Finished = time.Time{}
+	}
 	if r.Type == "" {
 		r.Type = typeOf(b.Path)
 	}

@@ -111,8 +111,8 @@ func TestColumnTimes(t *testing.T) {
 		"as it should be":       {began.Unix(), began.Unix() + 60, began.Add(time.Minute)},
 		"no end":                {began.Unix(), 0, began},
 		"an end that cannot be": {began.Unix(), now.AddDate(1, 0, 0).Unix(), began},
-		"nothing":               {0, 0, now.Add(-2 * time.Hour)},
-		"neither can be":        {5, 6, now.Add(-2 * time.Hour)},
+		"nothing":               {0, 0, time.Unix(0, 0)},
+		"neither can be":        {5, 6, time.Unix(0, 0)},
 	} {
 		b := result.Build{ID: "1", Started: &result.Started{Timestamp: c.started}, Finished: &result.Finished{Timestamp: c.finished, Passed: true}}
 		got := column(b, grid.Settings{Pod: true}, "unit", now)

@@ -27,6 +27,7 @@ type place struct {
 	folder  string
 	address string // names the bucket among others; empty is the platform's own
 	job     string
+	label   string // the job's name, with as much of the path before it as tells it from the group's others
 }
 
 // snapshot is a grid as it was at a time. Nobody changes it any more.
@@ -213,7 +214,7 @@ func (g group) key(p *place, id string) string {
 	if len(g.prefixes) == 1 {
 		return id
 	}
-	return p.job + "/" + id
+	return p.label + "/" + id
 }
 
 // places finds where a group's builds lie.
@@ -237,7 +238,27 @@ func (s *Service) places(ctx context.Context, g group) ([]*place, error) {
 		}
 		all = append(all, p)
 	}
+	for i, label := range labels(g.prefixes) {
+		all[i].label = label
+	}
 	return all, nil
+}
+
+// labels are the ends of paths, one element long where that is enough to tell
+// them apart: two jobs of one name in two buckets may number builds alike.
+func labels(prefixes []string) []string {
+	all := make([]string, len(prefixes))
+	for i, p := range prefixes {
+		before, label := path.Split(p)
+		same := func(other string) bool { return other != p && strings.HasSuffix("/"+other, "/"+label) }
+		for before != "" && slices.ContainsFunc(prefixes, same) {
+			var more string
+			before, more = path.Split(strings.TrimSuffix(before, "/"))
+			label = more + "/" + label
+		}
+		all[i] = label
+	}
+	return all
 }
 
 // A build that is this many behind the newest and has no files is given up, and
@@ -253,41 +274,85 @@ func (s *Service) list(ctx context.Context, k *kept, have *snapshot, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	var all []unread
-	listed := map[string]bool{}
+	var all, plain []unread
 	for _, p := range places {
 		refs, err := s.o.List(ctx, p.bucket, p.folder)
 		if err != nil {
 			return nil, err
 		}
+		found := make([]unread, 0, len(refs))
 		for _, r := range refs {
 			key := k.group.key(p, r.ID)
-			listed[key] = true
 			if !have.over[key] && (have.floor == "" || job.CompareBuildIDs(r.ID, have.floor) >= 0) {
-				all = append(all, unread{Ref: r, place: p, key: key})
+				found = append(found, unread{Ref: r, place: p, key: key})
 			}
 		}
-	}
-	if len(listed) == 0 {
-		return plain(ctx, k.group, places, have)
-	}
-	slices.SortStableFunc(all, func(a, b unread) int { return job.CompareBuildIDs(a.ID, b.ID) })
-	return s.within(ctx, k.group, all, now)
-}
-
-// plain lists folders without Prow's layout, whose builds are folders of JUnit
-// files, oldest first.
-func plain(ctx context.Context, g group, places []*place, have *snapshot) ([]unread, error) {
-	var all []unread
-	for _, p := range places {
-		builds, err := result.PlainBuilds(ctx, p.bucket, p.folder)
+		ok := k.group.own
+		if !ok {
+			if ok, err = laidOut(ctx, p, refs, found); err != nil {
+				return nil, err
+			}
+		}
+		if ok {
+			all = append(all, found...)
+			continue
+		}
+		more, err := plainBuilds(ctx, k.group, p, have)
 		if err != nil {
 			return nil, err
 		}
-		for i, b := range slices.Backward(builds) {
-			if key := g.key(p, b.ID); !have.over[key] {
-				all = append(all, unread{Ref: b.Ref, place: p, key: key, plain: &builds[i]})
+		plain = append(plain, more...)
+	}
+	slices.SortStableFunc(all, func(a, b unread) int { return job.CompareBuildIDs(a.ID, b.ID) })
+	// Of names nobody knows which are the newest.
+	named := slices.DeleteFunc(slices.Clone(all), func(u unread) bool { return numbered(u.ID) })
+	all, err = s.within(ctx, k.group, slices.DeleteFunc(all, func(u unread) bool { return !numbered(u.ID) }), now)
+	return slices.Concat(all, named, plain), err
+}
+
+// probes is in how many builds at either end a file of Prow's layout is looked
+// for.
+const probes = 20
+
+// laidOut reports whether a folder has Prow's layout, rather than folders of
+// JUnit files: one of its builds says that it started or finished. Nothing is
+// looked for where nothing is new.
+func laidOut(ctx context.Context, p *place, refs []result.Ref, found []unread) (bool, error) {
+	if len(refs) == 0 || len(found) == 0 {
+		return len(refs) > 0, nil
+	}
+	for i := range len(refs) {
+		if i >= probes && i < len(refs)-probes {
+			continue
+		}
+		r := refs[len(refs)-1-i]
+		if strings.HasSuffix(r.Path, ".txt") { // an alias
+			return true, nil
+		}
+		for _, name := range []string{result.StartedFile, result.FinishedFile} {
+			ok, err := p.bucket.Exists(ctx, path.Join(r.Path, name))
+			if err != nil {
+				return false, fmt.Errorf("looking into the build %s: %w", r.Path, err)
 			}
+			if ok {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// plainBuilds lists a folder without Prow's layout, whose builds are folders of
+// JUnit files, oldest first.
+func plainBuilds(ctx context.Context, g group, p *place, have *snapshot) ([]unread, error) {
+	builds, err := result.PlainBuilds(ctx, p.bucket, p.folder)
+	if err != nil {
+		return nil, err
+	}
+	var all []unread
+	for i, b := range slices.Backward(builds) {
+		if key := g.key(p, b.ID); !have.over[key] {
+			all = append(all, unread{Ref: b.Ref, place: p, key: key, plain: &builds[i]})
 		}
 	}
 	return all, nil
@@ -316,13 +381,18 @@ func (s *Service) within(ctx context.Context, g group, all []unread, now time.Ti
 	return all[old:], failed
 }
 
+// numbered reports whether an id is a number, as Prow's are.
+func numbered(id string) bool {
+	return id != "" && !strings.ContainsFunc(id, func(r rune) bool { return r < '0' || r > '9' })
+}
+
 // beginning is when a build started, zero if nobody knows.
 func beginning(ctx context.Context, u unread) (time.Time, error) {
 	ref, err := result.Follow(ctx, u.place.bucket, u.Ref)
-	if err != nil {
-		return time.Time{}, err
+	var began time.Time
+	if err == nil {
+		began, err = result.StartedAt(ctx, u.place.bucket, ref.Path)
 	}
-	began, err := result.StartedAt(ctx, u.place.bucket, ref.Path)
 	if errors.Is(err, result.ErrNoBuild) {
 		return time.Time{}, nil
 	}
@@ -336,7 +406,7 @@ func (s *Service) extend(ctx context.Context, k *kept, have *snapshot, found []u
 		return next, false, nil
 	}
 	next.grid, next.over = have.grid.Clone(), maps.Clone(have.over)
-	if found[0].plain != nil && len(next.grid.Columns) == 0 {
+	if found[0].plain != nil && len(next.grid.Columns) == 0 { // no build in Prow's layout
 		next.grid.Settings.Pod = false // nobody can tell
 	}
 	started := now
@@ -368,7 +438,7 @@ func (s *Service) settle(ctx context.Context, g group, next *snapshot, u unread,
 		return
 	}
 	b.ID = u.ID
-	c := column(b, g.settings, u.place.job, now)
+	c := column(b, g.settings, u.place.label, now)
 	over := g.settings.Settled(c, now) || !c.Started.IsZero() && now.Sub(c.Started) > abandoned
 	if about(b, g.repo) && (b.Finished != nil || !g.finished) {
 		c.Tests = tests(b)
@@ -403,8 +473,22 @@ func (s *Service) trim(g group, next *snapshot, now time.Time) {
 	if n < leastColumns || len(g.prefixes) > 1 {
 		return
 	}
+	if !ascending(next.grid.Columns) {
+		next.floor = ""
+		return
+	}
 	next.floor = next.grid.Columns[n-1].Build
 	maps.DeleteFunc(next.over, func(id string, _ bool) bool { return job.CompareBuildIDs(id, next.floor) < 0 })
+}
+
+// ascending reports whether later columns have higher numbers.
+func ascending(columns []grid.Column) bool {
+	for i, c := range columns {
+		if !numbered(c.Build) || i > 0 && job.CompareBuildIDs(c.Build, columns[i-1].Build) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // each reads builds, readers of them at a time, and hands them on in order. A
@@ -459,10 +543,10 @@ func loadBuild(ctx context.Context, u unread) (result.Build, error) {
 		return b, err
 	}
 	ref, err := result.Follow(ctx, u.place.bucket, u.Ref)
-	if err != nil {
-		return result.Build{}, err
+	var b result.Build
+	if err == nil {
+		b, err = result.LoadBuild(ctx, u.place.bucket, ref.Path)
 	}
-	b, err := result.LoadBuild(ctx, u.place.bucket, ref.Path)
 	if errors.Is(err, result.ErrNoBuild) {
 		return result.Build{}, nil
 	}
