@@ -28,6 +28,11 @@ type Tab struct {
 	Subject string
 	// Remind is after how long they are told again; never if zero.
 	Remind time.Duration
+	// Health is how reliable its tests are, nil if nobody asked; Flaky and Report
+	// are who wants to hear of it.
+	Health *grid.Health
+	Flaky  Flaky
+	Report *Report
 	// Between returns the address that shows the commits between two columns,
 	// the older one first; empty if there is none. It may be nil.
 	Between func(good, bad grid.Column) string
@@ -41,6 +46,7 @@ const (
 	Failing Kind = "failing" // a test fails again and again
 	Stale   Kind = "stale"   // no results for too long
 	Broken  Kind = "broken"  // nearly all of a build failed
+	Flakes  Kind = "flaky"   // a test is flakier than its tab puts up with
 )
 
 // Place is a tab on which a trouble shows.
@@ -56,6 +62,8 @@ type Place struct {
 	Bad     Mark   `json:"bad,omitzero"`
 	Good    Mark   `json:"good,omitzero"`
 	Between string `json:"between,omitempty"`
+	// Flaky says how flaky a test is there.
+	Flaky string `json:"flaky,omitempty"`
 }
 
 // Mark is a column of a grid in short.
@@ -97,6 +105,8 @@ type Telling struct {
 // State is what was told before. The zero value knows nothing.
 type State struct {
 	Troubles map[string]*Trouble `json:"troubles,omitempty"`
+	// Reports are when each report on the healthiness of a tab is due next.
+	Reports map[string]time.Time `json:"reports,omitempty"`
 	// Due are messages that were not sent yet, oldest first.
 	Due []Message `json:"due,omitempty"`
 	// Rooms are what chat channels turned out to be called by their servers.
@@ -138,6 +148,7 @@ func Next(s State, tabs []Tab, rules Rules, now time.Time) State {
 		}
 	}
 	s.tell(rules, now)
+	s.report(tabs, rules, now)
 	return s
 }
 
@@ -204,6 +215,11 @@ func troubles(known map[string]*Trouble, tabs []Tab) (all map[string]*Trouble, u
 				mails = a.Mails // the build asked for others to be told
 			}
 			add(Failing, a.Test, a.Message, tab, p, mails)
+		}
+		for _, h := range tab.flaky(known) {
+			as := tab
+			as.Subject, as.Remind, as.Note = tab.Flaky.Subject, tab.Flaky.Remind, tab.Flaky.Note
+			add(Flakes, h.Test, "", as, Place{Flaky: percent(h.Flakiness) + " since " + clock(tab.Health.From) + ": " + fared(h)}, tab.Flaky.Mails)
 		}
 	}
 	return all, unread
@@ -309,8 +325,13 @@ func (s *State) write(events map[string][]event, rules Rules, now time.Time) {
 		same[what.String()] = append(same[what.String()], place)
 	}
 	for _, places := range slices.SortedFunc(maps.Values(same), slices.Compare) {
-		s.Due = append(s.Due, s.message(places, events[places[0]], rules, now))
+		s.due(s.message(places, events[places[0]], rules, now))
 	}
+}
+
+// due has a message sent. Of too many the oldest are given up.
+func (s *State) due(m Message) {
+	s.Due = append(s.Due, m)
 	if over := len(s.Due) - mostDue; over > 0 {
 		s.Due = slices.Delete(s.Due, 0, over)
 		s.Dropped += over

@@ -127,6 +127,8 @@ func (t *Trouble) title() string {
 		return "no news of " + t.Subject
 	case Broken:
 		return t.Subject + " is broken"
+	case Flakes:
+		return t.Subject + " is flaky"
 	}
 	return t.Subject + " fails"
 }
@@ -213,6 +215,9 @@ func (p Place) write(m markup) string {
 	out := m.text(name)
 	if p.URL != "" {
 		out = m.link(name, p.URL)
+	}
+	if p.Flaky != "" {
+		return out + m.text(": "+p.Flaky)
 	}
 	if p.Bad.Build == "" {
 		return out

@@ -34,22 +34,28 @@ type Owner struct {
 	Logins []string
 }
 
-// Quiet hours of the day and whole days of the week, in UTC. No mail and no
+// Quiet hours of the day and whole days of the week. No mail and no
 // message is sent then; issues disturb nobody.
 type Quiet struct {
 	// From and To are times of day; quiet hours may last over midnight. There
 	// are none if both are the same.
 	From, To time.Duration
 	Days     []time.Weekday
+	// Zone is whose clocks are meant; nil is UTC. On the days when they are
+	// changed, quiet hours begin and end as the clocks say.
+	Zone *time.Location
 }
 
 // holds reports whether it is quiet.
 func (q Quiet) holds(now time.Time) bool {
 	now = now.UTC()
+	if q.Zone != nil {
+		now = now.In(q.Zone)
+	}
 	if slices.Contains(q.Days, now.Weekday()) {
 		return true
 	}
-	at := now.Sub(now.Truncate(24 * time.Hour))
+	at := time.Duration(now.Hour())*time.Hour + time.Duration(now.Minute())*time.Minute + time.Duration(now.Second())*time.Second
 	if q.From <= q.To {
 		return at >= q.From && at < q.To
 	}
@@ -64,18 +70,21 @@ var special = regexp.MustCompile(`\[(sig-[a-z0-9-]+)\]`)
 // name tells.
 func (r Rules) owner(t *Trouble) Owner {
 	for _, o := range r.Owners {
-		if t.Kind != Failing && o.Tests != nil || o.Tests != nil && !o.Tests.MatchString(t.Subject) {
+		if !t.Kind.ofTest() && o.Tests != nil || o.Tests != nil && !o.Tests.MatchString(t.Subject) {
 			continue
 		}
 		if o.Jobs == nil || slices.ContainsFunc(t.Places, func(p Place) bool { return o.Jobs.MatchString(p.Job) }) {
 			return o
 		}
 	}
-	if m := special.FindStringSubmatch(t.Subject); m != nil && t.Kind == Failing {
+	if m := special.FindStringSubmatch(t.Subject); m != nil && t.Kind.ofTest() {
 		return Owner{Name: m[1]}
 	}
 	return Owner{}
 }
+
+// ofTest reports whether the subject is a test, not a job.
+func (k Kind) ofTest() bool { return k == Failing || k == Flakes }
 
 // Kinds of places, before the colon of their names.
 const (
@@ -102,7 +111,7 @@ func (r Rules) destinations(t *Trouble) []string {
 	add(mailPlace, o.Mails...)
 	add(mailPlace, r.Mails...)
 	add(chatPlace, o.Channel, r.Channel)
-	if r.Issues {
+	if r.Issues && t.Kind != Flakes { // nothing ends a flake for sure, and an issue would say it did
 		add(issuePlace, t.Group)
 	}
 	return all
