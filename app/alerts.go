@@ -90,6 +90,9 @@ func (a *App) Alert(ctx context.Context, repo forge.RepoName) error {
 	if err != nil {
 		return err
 	}
+	for i := range tabs {
+		tabs[i].Report = onClocks(tabs[i].Report, rules.Quiet.Zone)
+	}
 	s, err := a.alertSender(p.Alerts)
 	if err != nil {
 		return err
@@ -208,6 +211,11 @@ func (a *App) alertTab(s signal.TabSummary, t dashboard.Tab, g dashboard.TestGro
 		out.Subject, out.Remind = o.Subject, time.Duration(min(o.WaitMinutes, 1<<20))*time.Minute
 		out.Note = strings.TrimSpace(strings.Join([]string{o.FailureMessage, o.DebugMessage, o.DebugURL}, " "))
 	}
+	out.Health = s.Summary.Health
+	if f := t.Flakiness; f != nil {
+		out.Flaky = alert.Flaky{Minimum: f.Minimum, Mails: f.Addresses(), Subject: f.Subject, Remind: time.Duration(min(f.WaitMinutes, 1<<20)) * time.Minute, Note: f.FailureMessage}
+	}
+	out.Report = healthReport(t.Health)
 	values := t.Values(g, page)
 	out.Between = func(good, bad grid.Column) string {
 		// A tab that says where its sources are means those; a link that cannot be
@@ -218,4 +226,34 @@ func (a *App) alertTab(s signal.TabSummary, t dashboard.Tab, g dashboard.TestGro
 		return page + "/between?" + url.Values{"from": {good.Build}, "to": {bad.Build}}.Encode()
 	}
 	return out
+}
+
+// healthReport is what a tab wants mailed by the clock; nil if nothing. A
+// schedule that cannot be read was told of when it was pushed.
+func healthReport(h *dashboard.HealthOptions) *alert.Report {
+	if h == nil || !h.Enable {
+		return nil
+	}
+	next, err := h.Next()
+	if err != nil || next == nil || len(h.Addresses()) == 0 {
+		return nil
+	}
+	return &alert.Report{Mails: h.Addresses(), Schedule: h.Schedule, Next: next, Group: h.Groups()}
+}
+
+// onClocks has a schedule go by the clocks of a place.
+func onClocks(r *alert.Report, zone *time.Location) *alert.Report {
+	if r == nil || zone == nil {
+		return r
+	}
+	moved := *r
+	moved.Schedule += " " + zone.String()
+	moved.Next = func(after time.Time) time.Time {
+		next := r.Next(after.In(zone))
+		if next.IsZero() {
+			return next
+		}
+		return next.UTC()
+	}
+	return &moved
 }

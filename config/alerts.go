@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/mail"
 	"regexp"
@@ -22,6 +23,7 @@ type Alerts struct {
 	Chat       string       `json:"chat" doc:"Channel that alerts are posted to, such as #ci. None if empty."`
 	Issues     AlertIssues  `json:"issues" doc:"An issue for each group of failures, closed when it is over."`
 	Quiet      AlertQuiet   `json:"quiet" doc:"When nobody is to be disturbed. What happens meanwhile is told afterwards."`
+	TimeZone   string       `json:"timezone" doc:"Time zone of the quiet hours and of mailed reports, such as Europe/Berlin. UTC if empty."`
 	Owners     []AlertOwner `json:"owners" doc:"Whose business which tests are; the first that matches counts."`
 
 	Lines strict.Lines `json:"-"`
@@ -45,8 +47,8 @@ type AlertIssues struct {
 
 // AlertQuiet is when no mail and no message is sent.
 type AlertQuiet struct {
-	From string   `json:"from" doc:"Time of day in UTC from which it is quiet, such as 20:00."`
-	To   string   `json:"to" doc:"Time of day in UTC until which it is quiet, such as 06:30."`
+	From string   `json:"from" doc:"Time of day from which it is quiet, such as 20:00."`
+	To   string   `json:"to" doc:"Time of day until which it is quiet, such as 06:30."`
 	Days []string `json:"days" doc:"Days of the week that are quiet as a whole, such as Saturday."`
 
 	Lines strict.Lines `json:"-"`
@@ -81,6 +83,7 @@ func (a Alerts) chats() (all []string) {
 // Rules returns the section as alerts are decided by; project is what people
 // call it. The error is one that Parse reports, too.
 func (a Alerts) Rules(project string) (alert.Rules, error) {
+	zone, zerr := a.Zone()
 	r := alert.Rules{Project: project, Mails: a.Mail.To, Channel: a.Chat, Issues: a.Issues.Open}
 	for _, o := range a.Owners {
 		owner := alert.Owner{Name: o.Name, Mails: o.Mail, Channel: o.Chat, Logins: o.Logins}
@@ -102,8 +105,24 @@ func (a Alerts) Rules(project string) (alert.Rules, error) {
 	if r.Quiet.From, err = timeOfDay(a.Quiet.From); err != nil {
 		return r, err
 	}
+	r.Quiet.Zone = zone
 	r.Quiet.To, err = timeOfDay(a.Quiet.To)
-	return r, err
+	return r, errors.Join(err, zerr)
+}
+
+// Zone is the time zone whose clocks the section means.
+func (a Alerts) Zone() (*time.Location, error) {
+	if a.TimeZone == "" {
+		return time.UTC, nil
+	}
+	if a.TimeZone == "Local" { // would be whatever the server was started in
+		return nil, errors.New("alerts.timezone \"Local\" is another one on each machine: write Europe/Berlin, say")
+	}
+	zone, err := time.LoadLocation(a.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("alerts.timezone: %w: write Europe/Berlin, say; if that is not known, install tzdata on this machine", err)
+	}
+	return zone, nil
 }
 
 // longestPattern bounds a regular expression, which takes time to compile.
@@ -142,6 +161,9 @@ func (c *checker) alerts(a Alerts) {
 		c.owner(o, a.Mail.From != "")
 	}
 	c.quiet(a.Quiet)
+	if _, err := a.Zone(); err != nil {
+		c.fail(a.Lines.Of("timezone"), "%v", err)
+	}
 }
 
 func (c *checker) owner(o AlertOwner, mailed bool) {

@@ -18,6 +18,7 @@ alerts:
   chat: "#ci"
   issues: {open: true, labels: [bug]}
   quiet: {from: "20:00", to: "06:30", days: [Saturday, sunday]}
+  timezone: UTC
   owners:
   - {name: storage, tests: Volume, jobs: ^e2e, mail: [storage@example.org], chat: "#storage", logins: [ada]}
   - {name: build, jobs: ^build}
@@ -63,6 +64,7 @@ alerts:
   quiet:
     from: dusk
     days: [Caturday]
+  timezone: Moon/Tranquility
   owners:
   - tests: "["
     mail: [a@example.org]
@@ -75,11 +77,30 @@ alerts:
 	}
 	for _, want := range []string{
 		`:4: alerts.mail.to: "nobody" is no mail address`, ":4: alerts.mail.to has addresses, but there is no sender", `:6: "dusk"`, ":6: quiet hours have a beginning and an end",
-		`:7: "Caturday" is no day of the week`, ":9: an owner of tests has no name", `:9: owner "": tests is no regular expression`, ":10: owner \"\" has mail addresses, but there is no sender",
-		`:11: owner "all" owns everything`, ":13: owner \"long\": jobs is no regular expression: it has 2000 characters",
+		`:7: "Caturday" is no day of the week`, ":8: alerts.timezone: unknown time zone Moon/Tranquility: write Europe/Berlin", ":10: an owner of tests has no name", `:10: owner "": tests is no regular expression`, ":11: owner \"\" has mail addresses, but there is no sender",
+		`:12: owner "all" owns everything`, ":14: owner \"long\": jobs is no regular expression: it has 2000 characters",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)
 		}
+	}
+}
+
+func TestAlertsTimeZone(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"": "UTC", "UTC": "UTC", "Local": "another one on each machine", "../../etc/passwd": "write Europe/Berlin", "Europe/Atlantis": "install tzdata"} {
+		zone, err := config.Alerts{TimeZone: name}.Zone()
+		got := ""
+		if err != nil {
+			got = err.Error()
+		} else {
+			got = zone.String()
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%q: %s, want %s", name, got, want)
+		}
+	}
+	if _, err := (config.Alerts{TimeZone: "Nowhere"}).Rules("p"); err == nil {
+		t.Error("rules by no clock")
 	}
 }

@@ -406,6 +406,9 @@ func (k *checker) odd(t Tab, what string) {
 		if _, err := compile(h.Grouping); err != nil {
 			k.warn(t.File, at("health_analysis_options"), "%s: grouping_regex: %v", what, err)
 		}
+		if _, err := h.Next(); err != nil {
+			k.warn(t.File, at("health_analysis_options"), "%s: %v", what, err)
+		}
 	}
 	for _, l := range t.links() {
 		if err := k.try("link", l.link.URL, l.link.check); err != nil {

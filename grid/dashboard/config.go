@@ -148,7 +148,8 @@ type HealthOptions struct {
 	// Schedule and Recipients are when and to whom it is mailed.
 	Schedule   string `json:"email_schedule,omitempty"`
 	Recipients string `json:"email_recipients,omitempty"`
-	// Grouping is a regular expression; tests are counted by its first group.
+	// Grouping is a regular expression that matches what the names of tests of
+	// one group differ in, as the option group-by-regex-mask of a grid does.
 	Grouping string `json:"grouping_regex,omitempty"`
 }
 

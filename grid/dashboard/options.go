@@ -41,6 +41,9 @@ func (t Tab) Options(g TestGroup) grid.Options {
 			o.Ignored = append(o.Ignored, status.outcome())
 		}
 	}
+	if f := t.Flakiness; f != nil && f.Minimum > 0 {
+		o.Health = hours(24 * 7) // flaky tests cannot be told of unseen
+	}
 	if h := t.Health; h != nil && h.Enable {
 		o.Health = hours(24 * positive(h.Days, 7))
 	}
@@ -83,13 +86,7 @@ func (t Tab) MailAddresses(g TestGroup) []string {
 	case all == "":
 		all = t.mails
 	}
-	var addresses []string
-	for address := range strings.SplitSeq(all, ",") {
-		if address = strings.TrimSpace(address); address != "" {
-			addresses = append(addresses, address)
-		}
-	}
-	return addresses
+	return addresses(all)
 }
 
 // positive returns the first number above 0.
