@@ -271,17 +271,25 @@ func (d Data) Slice(keep func(ClusterData) bool) Data {
 			i := d.Builds.Jobs[job][n]
 			columns[n] = len(to.Started)
 			to.Started = append(to.Started, from.Started[i])
-			to.TestsFailed = append(to.TestsFailed, from.TestsFailed[i])
-			to.Elapsed = append(to.Elapsed, from.Elapsed[i])
-			to.TestsRun = append(to.TestsRun, from.TestsRun[i])
-			to.Result = append(to.Result, from.Result[i])
-			to.Executor = append(to.Executor, from.Executor[i])
-			to.PR = append(to.PR, from.PR[i])
+			to.TestsFailed = with(to.TestsFailed, from.TestsFailed, i)
+			to.Elapsed = with(to.Elapsed, from.Elapsed, i)
+			to.TestsRun = with(to.TestsRun, from.TestsRun, i)
+			to.Result = with(to.Result, from.Result, i)
+			to.Executor = with(to.Executor, from.Executor, i)
+			to.PR = with(to.PR, from.PR, i)
 		}
 		out.Builds.Jobs[job] = columns
 		out.Builds.JobPaths[job] = d.Builds.JobPaths[job]
 	}
 	return out
+}
+
+// with appends what a column has at i: files may lack columns.
+func with[T any](to, from []T, i int) []T {
+	if i >= len(from) {
+		return to
+	}
+	return append(to, from[i])
 }
 
 // ReadData reads a failure_data.json, triage's or ours.
