@@ -162,7 +162,7 @@ func (s *Service) read(ctx context.Context, k *kept) (*snapshot, error) {
 		s.summaries.update(k.group.id, next, s.o.Now())
 	}
 	if changed || !k.stored.Load() {
-		if err := s.store(ctx, k, next); err != nil {
+		if err := s.store(ctx, k, next); err != nil && ctx.Err() == nil {
 			// What is shown is right; it is read again after a restart.
 			s.o.Log.Warn("keeping a grid", "group", k.group.test, "error", err)
 		}
@@ -447,7 +447,9 @@ func (s *Service) settle(ctx context.Context, g group, next *snapshot, u unread,
 		// consumers know builds again by their paths.
 		if over || b.Finished != nil {
 			if err := s.feed(ctx, g, *u.place, b, c); err != nil {
-				s.o.Log.Warn("a build is read again later", "error", err)
+				if ctx.Err() == nil {
+					s.o.Log.Warn("a build is read again later", "error", err)
+				}
 				return
 			}
 		}
