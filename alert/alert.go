@@ -126,6 +126,8 @@ func Next(s State, tabs []Tab, rules Rules, now time.Time) State {
 	if s.Troubles == nil {
 		s.Troubles = map[string]*Trouble{}
 	}
+	// A trouble is somewhere: what was stored otherwise is not ours.
+	maps.DeleteFunc(s.Troubles, func(_ string, t *Trouble) bool { return t == nil || len(t.Places) == 0 })
 	seen, unread := troubles(s.Troubles, tabs)
 	for key, t := range seen {
 		known := s.Troubles[key]
