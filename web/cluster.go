@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"seaworthy/forge"
 	"seaworthy/triage/live"
 )
 
@@ -40,6 +41,7 @@ type hitRow struct {
 	live.Hit
 	Link string
 	Test string // its page
+	Grid string // its row in the job's grid
 }
 
 type shareRow struct {
@@ -86,8 +88,18 @@ func (s *Site) cluster(r *http.Request) (view, error) {
 	p.Segments, p.Cut = within(d.Segments, wholeBytes)
 	p.Back = "/triage?" + f.Values().Encode()
 	p.shares(d, f, q.Get("more") == "1")
+	grids := map[[2]string]bool{} // by repository and job
 	for _, h := range d.Recent {
-		p.Hits = append(p.Hits, hitRow{h, buildLink(h.Path), testLink(h.Test)})
+		row := hitRow{Hit: h, Link: buildLink(h.Path), Test: testLink(h.Test)}
+		of := [2]string{h.Repo, h.Job}
+		if _, looked := grids[of]; !looked {
+			owner, name, _ := strings.Cut(h.Repo, "/")
+			grids[of] = !strings.Contains(h.Path, "://") && s.hasGrid(r.Context(), forge.RepoName{Owner: owner, Name: name}, h.Job)
+		}
+		if grids[of] {
+			row.Grid = gridLink(h.Repo, h.Job, h.Test)
+		}
+		p.Hits = append(p.Hits, row)
 	}
 	p.First, p.Landed, p.Good = s.origin(d.First), s.origin(d.Landed), s.origin(d.Good)
 	p.draft = clusterDraft(d, p.Heading)

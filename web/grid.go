@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -162,6 +161,7 @@ type gridAlert struct {
 	GoodLink    string
 	BetweenLink string
 	TriageLink  string
+	Cluster     bool // it leads to one cluster
 	BugLink     string
 	SearchLink  string
 }
@@ -210,8 +210,9 @@ func (s *Site) lead(ctx context.Context, shown *gridAlert, u subject, a grid.Ale
 			}
 		}
 	}
+	shown.Cluster = cluster != ""
 	if s.Triage != nil && cluster == "" && a.Message != "" {
-		shown.TriageLink = "/triage?" + url.Values{"test": {"^" + regexp.QuoteMeta(a.Test) + "$"}}.Encode()
+		shown.TriageLink = alikeLink(a.Test)
 	}
 	if u.tab.FileBug != nil {
 		values := u.tab.Values(u.group, page).Cell(a.LatestFail.Build, a.Test, "FAIL", a.LatestFail.Extra...)

@@ -36,6 +36,8 @@ type gridPage struct {
 	Rows              []gridRow
 	Paging            []link
 	Empty             string
+	Causes            []failureGroup
+	MoreCauses        int
 }
 
 type gridColumn struct{ Name, Title, Link string }
@@ -100,6 +102,7 @@ func (s *Site) gridView(find finder) func(*http.Request) (view, error) {
 		if len(u.grid.Columns) == 0 {
 			p.Empty = "There are no results yet."
 		}
+		p.Causes, p.MoreCauses = failureGroups(u, a)
 		if len(sh.View.Columns) > 0 && len(sh.View.Rows) > 0 {
 			if err := p.draw(r, u, a, sh); err != nil {
 				return view{}, err

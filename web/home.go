@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"seaworthy/flow"
@@ -11,6 +12,7 @@ import (
 	"seaworthy/grid"
 	"seaworthy/job"
 	"seaworthy/signal"
+	"seaworthy/signal/report"
 )
 
 // station is one stop of the road on the first page.
@@ -37,6 +39,7 @@ type homePage struct {
 	Road     []station
 	Story    []StoryStep
 	Blockers []blocker
+	Signals  []signalWord
 	Tabs     []signal.Tab
 	Runs     []job.Execution
 	Flows    []flowRow
@@ -80,11 +83,53 @@ func (s *Site) home(r *http.Request) (view, error) {
 	}
 	p.Tabs, p.Flows = f.tabs, f.flows[:min(len(f.flows), 6)]
 	p.Blockers = blockers(f)
+	p.Signals = s.signalWords(ctx, repos)
 	p.Heading, p.Sentence, p.Verdict = headline(repos, f, len(p.Blockers))
 	if len(repos) > 0 {
 		p.Road = road(f, s.Now())
 	}
 	return view{page: "home", Title: "Now", Nav: "now", Topics: "changes runs releases story", Data: p}, nil
+}
+
+// signalWord is the colour of a repository's signal, and where it is explained.
+type signalWord struct {
+	Repo string // empty if there is one only
+	Mark *Mark  // nil if it could not be told soon enough
+	Says string
+	Link string
+}
+
+// How long the first page waits for the signal, and of how many repositories.
+const (
+	signalPatience = 700 * time.Millisecond
+	mostSignals    = 3
+)
+
+// signalWords say in a word how each repository stands, with the report's own
+// answer; where that takes long the report tells it alone.
+func (s *Site) signalWords(ctx context.Context, repos []forge.RepoName) []signalWord {
+	if s.Verdicts == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, signalPatience)
+	defer cancel()
+	var all []signalWord
+	for _, repo := range repos[:min(len(repos), mostSignals)] {
+		w := signalWord{Says: "Is each branch red, yellow or green?", Link: "/signal/report?" + url.Values{"repo": {repo.String()}}.Encode()}
+		if len(repos) > 1 {
+			w.Repo = repo.String()
+		}
+		report, err := s.Verdicts(repo).Report(ctx, report.Query{})
+		switch {
+		case err != nil && ctx.Err() == nil:
+			s.Log.Warn("the signal for the first page", "repository", repo.String(), "error", err)
+		case err == nil && len(report.Branches) > 0:
+			m := colorMark(report.Color)
+			w.Mark, w.Says = &m, "why, for each branch"
+		}
+		all = append(all, w)
+	}
+	return all
 }
 
 func only(repos []forge.RepoName, name forge.RepoName) ([]forge.RepoName, error) {

@@ -141,7 +141,7 @@ func (p *graphPage) rank(u subject, r *http.Request, metric string, shows func(s
 		high[row.Name] = three
 		most = max(most, three[2])
 		q := url.Values{"metric": {metric}, "test": {row.Name}}
-		all = append(all, ranked{Name: row.Name, Link: r.URL.Path + "?" + q.Encode(), Count: len(values), median: three[0]})
+		all = append(all, ranked{Name: row.Name, Link: "?" + q.Encode(), Count: len(values), median: three[0]})
 	}
 	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(b.median, a.median) })
 	p.Ranking = fmt.Sprintf("%s, highest median first", plural(len(all), "test", "tests"))

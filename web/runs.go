@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"seaworthy/forge"
 	"seaworthy/job"
 	"seaworthy/job/result"
 	"seaworthy/job/run"
@@ -63,6 +64,8 @@ var hit = regexp.MustCompile(`^\s*--- FAIL|^FAIL\b|^panic:|\berror:|\bError:|\bE
 const logLines = 2000
 
 type runPage struct {
+	Repo    string
+	Grid    string
 	Run     job.Execution
 	Mark    Mark
 	Builds  []stepsBuild
@@ -82,7 +85,13 @@ type failedTest struct {
 	Name    string
 	Message string
 	Took    time.Duration
+	Link    string // the page of the test
+	Grid    string // its row in the job's grid
+	Cluster string // of its failure
 }
+
+// Failures of a run whose clusters are looked for at most.
+const clusterLookups = 50
 
 func (s *Site) run(r *http.Request) (view, error) {
 	e, err := s.Runs.Execution(r.Context(), r.PathValue("id"))
@@ -90,6 +99,9 @@ func (s *Site) run(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	p := runPage{Run: e, Mark: runMark(e)}
+	if repo := (forge.RepoName{Owner: e.Refs.Org, Name: e.Refs.Repo}); s.hasGrid(r.Context(), repo, e.Job) {
+		p.Repo, p.Grid = repo.String(), gridLink(repo.String(), e.Job, "")
+	}
 	if d := took(s.duration(e)); d != "" && e.State.Final() {
 		p.Mark.Word += " in " + d
 	}
@@ -136,7 +148,18 @@ func (s *Site) failedTests(ctx context.Context, p *runPage) error {
 				anchor = fmt.Sprint(anchor, "-", i) // it failed more than once
 			}
 			seen[anchor] = true
-			p.Tests = append(p.Tests, failedTest{ID: fmt.Sprint("said-", i), Anchor: anchor, Name: t.Name, Message: t.Message, Took: t.Duration})
+			shown := failedTest{ID: fmt.Sprint("said-", i), Anchor: anchor, Name: t.Name, Message: t.Message, Took: t.Duration}
+			shown.Link, shown.Grid = testPath(t.Name), gridLink(p.Repo, p.Run.Job, t.Name)
+			if s.ClusterOf != nil && len(p.Tests) < clusterLookups {
+				id, ok, err := s.ClusterOf(ctx, p.Run.Path, t.Name)
+				if err != nil {
+					return fmt.Errorf("looking for the cluster of %s: %w", t.Name, err)
+				}
+				if ok {
+					shown.Cluster = "/triage/" + url.PathEscape(id)
+				}
+			}
+			p.Tests = append(p.Tests, shown)
 		}
 	}
 	if len(p.Tests) > 0 {

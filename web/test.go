@@ -67,6 +67,7 @@ type testPage struct {
 	Branches []branchRow
 	Others   []otherRow
 	Cluster  string
+	Alike    string // clusters that its failures may be in, where none is its own
 	filing
 	More int // pull requests that are not listed
 }
@@ -91,6 +92,9 @@ func (s *Site) tests(r *http.Request) (view, error) {
 		t, err := answers.Test(r.Context(), name)
 		if err == nil {
 			shown := presentTest(t, p.Repo)
+			if s.Triage != nil && shown.Cluster == "" && t.State != history.Passing {
+				shown.Alike = alikeLink(t.Name)
+			}
 			shown.filing, err = s.filing(r.Context(), repo.String(), testDraft(t), t.Name)
 			return view{page: "test", Title: t.Name, Nav: "signal", Topics: "runs", Data: shown}, err
 		}
@@ -194,7 +198,7 @@ func testDraft(t report.Test) draft {
 }
 
 func presentLine(l history.Line) testLine {
-	x := testLine{Line: l, Mark: historyMark(l.State), Of: l.Branch, Link: "/dashboards/" + url.PathEscape(l.Dashboard) + "/" + url.PathEscape(l.Tab) + "?include=" + url.QueryEscape(l.Name)}
+	x := testLine{Line: l, Mark: historyMark(l.State), Of: l.Branch, Link: "/dashboards/" + url.PathEscape(l.Dashboard) + "/" + url.PathEscape(l.Tab) + "?" + url.Values{"include": {exactly(l.Name, "$", mostPattern)}, "stale": {"show"}}.Encode()}
 	if l.Presubmit {
 		x.Of = "changes to " + l.Branch
 	}
