@@ -140,7 +140,7 @@ func (a *App) openRuns(owner string, builds map[string]string) error {
 	}
 	a.Runs, err = run.New(run.Options{
 		Forge: a.Forge, Store: a.Store, Executor: x, Bucket: a.Bucket, Jobs: a.jobs, Enqueue: a.enqueueRun,
-		Trusted: a.trusted, Notify: a.publish, Now: a.o.Now, BaseURL: a.url, Owner: owner, LogDir: a.dir(logDir), Live: x.OpenArtifacts, Log: a.o.Log,
+		Trusted: a.trusted, Known: a.knownFailures, Notify: a.publish, Now: a.o.Now, BaseURL: a.url, Owner: owner, LogDir: a.dir(logDir), Live: x.OpenArtifacts, Log: a.o.Log,
 	})
 	return err
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,7 @@ func TestReportsOfAPlatform(t *testing.T) {
 	files := maps.Clone(sources)
 	files["seaworthy.yaml"] = strings.ReplaceAll(configuration, `["test", "-e", "OWNERS"]`, `["sh", "check"]`)
 	files["seaworthy.yaml"] = strings.Replace(files["seaworthy.yaml"], "- name: post-unit\n", "- name: post-unit\n    branches: [main]\n    annotations: {testgrid-num-failures-to-alert: '1'}\n", 1)
+	files["seaworthy.yaml"] = strings.Replace(files["seaworthy.yaml"], "  postsubmits:\n", "  - name: pull-check\n    context: check\n    always_run: true\n    optional: true\n    spec: {containers: [{image: none, command: [sh, check]}]}\n  postsubmits:\n", 1)
 	files["check"] = `echo '<testsuite><testcase name="[sig-rope] TestHold"/></testsuite>' > $ARTIFACTS/junit.xml`
 	p.populate(files)
 	p.settled()
@@ -89,6 +91,14 @@ func TestReportsOfAPlatform(t *testing.T) {
 	if err != nil || len(known) != 1 || !known[0].Same || !known[0].Now || known[0].Branch != "main" {
 		t.Errorf("known on main: %+v %v", known, err)
 	}
+	other := p.propose("ben", "taut", map[string]string{"note": "this breaks nothing"})
+	p.until("the change hears that it is not its fault", func() bool {
+		all, err := p.Forge.Statuses(t.Context(), halyard, other.Head.SHA)
+		p.must(err)
+		return slices.ContainsFunc(all, func(s forge.Status) bool {
+			return strings.HasPrefix(s.Description, "Job failed: the failure is known on main.") && strings.Contains(s.TargetURL, "/runs/")
+		})
+	})
 	if l := x.Jobs[len(x.Jobs)-1]; l.Repo != halyard.String() || l.State == history.Passing && l.Fails > 0 {
 		t.Errorf("a line: %+v", l)
 	}

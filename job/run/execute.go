@@ -246,6 +246,7 @@ func (s *Service) finish(ctx context.Context, e job.Execution, o outcome) error 
 	if err := s.publish(ctx, e, o, spool); err != nil {
 		return fmt.Errorf("uploading the results: %w", err)
 	}
+	e.Description = s.excused(ctx, e)
 	if err := s.report(ctx, e); err != nil {
 		return err
 	}

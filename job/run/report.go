@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"seaworthy/forge"
@@ -63,6 +64,33 @@ func (s *Service) newest(ctx context.Context, e job.Execution) (id string, err e
 		return e.ID, nil
 	}
 	return same[0].ID, nil
+}
+
+// knownWithin bounds how long the verdict waits for what is known elsewhere.
+const knownWithin = 10 * time.Second
+
+// excused is the description of an execution that is over. That of a presubmit
+// that failed says which of its failures the target branch knows. Nobody waits
+// long for that, and the verdict does not depend on it.
+func (s *Service) excused(ctx context.Context, e job.Execution) string {
+	if s.o.Known == nil || e.Type != job.Presubmit || e.State != job.Failure {
+		return e.Description
+	}
+	bounded, cancel := context.WithTimeout(ctx, knownWithin)
+	defer cancel()
+	known, err := s.o.Known(bounded, e)
+	if err != nil {
+		s.o.Log.WarnContext(ctx, "what the target branch knows of failures is not said", "execution", e.ID, "error", err)
+	}
+	if known == "" || err != nil {
+		return e.Description
+	}
+	said := strings.TrimSuffix(e.Description, ".")
+	link := ": "
+	if strings.Contains(said, ": ") {
+		link = "; "
+	}
+	return clip(said+link+known+".", maxDescription)
 }
 
 // statusOf is what the forge shows of an execution, in Prow's terms: an

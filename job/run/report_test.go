@@ -1,6 +1,9 @@
 package run
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -56,4 +59,44 @@ func FuzzClip(f *testing.F) {
 			t.Errorf("clip(%q, %d) = %q", s, n, got)
 		}
 	})
+}
+
+// A presubmit that failed says what its target branch knows; nothing else does,
+// and nothing is held up by not knowing.
+func TestExcused(t *testing.T) {
+	t.Parallel()
+	failed := job.Execution{Type: job.Presubmit, State: job.Failure, Description: "Job failed."}
+	with := func(change func(*job.Execution)) job.Execution {
+		e := failed
+		change(&e)
+		return e
+	}
+	for _, tt := range []struct {
+		name  string
+		e     job.Execution
+		known string
+		err   error
+		want  string
+	}{
+		{"known", failed, "the failure is known on main", nil, "Job failed: the failure is known on main."},
+		{"unknown", failed, "", nil, "Job failed."},
+		{"nobody could look", failed, "the failure", errors.New("away"), "Job failed."},
+		{"timed out", with(func(e *job.Execution) { e.Description = "Job failed: it took more than 1h." }), "1 of 2 failures is known on main", nil, "Job failed: it took more than 1h; 1 of 2 failures is known on main."},
+		{"passed", with(func(e *job.Execution) { e.State, e.Description = job.Success, "Job succeeded." }), "the failure", nil, "Job succeeded."},
+		{"postsubmit", with(func(e *job.Execution) { e.Type = job.Postsubmit }), "the failure", nil, "Job failed."},
+		{"long", failed, "the failure is known on " + strings.Repeat("x", 300), nil, "Job failed: the failure is known on " + strings.Repeat("x", 140-len("Job failed: the failure is known on …")) + "…"},
+	} {
+		s := &Service{o: Options{Log: slog.New(slog.DiscardHandler), Known: func(ctx context.Context, _ job.Execution) (string, error) {
+			if _, bounded := ctx.Deadline(); !bounded {
+				t.Errorf("%s: somebody may wait for ever", tt.name)
+			}
+			return tt.known, tt.err
+		}}}
+		if got := s.excused(t.Context(), tt.e); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	if got := (&Service{}).excused(t.Context(), failed); got != "Job failed." {
+		t.Errorf("without anybody to ask: %q", got)
+	}
 }

@@ -78,6 +78,9 @@ type Options struct {
 	// Notify tells live pages that a topic changed. It must not block. Nil
 	// tells nobody.
 	Notify func(topic string)
+	// Known says which failures of a presubmit the branch knows that it goes to,
+	// in words that end no sentence; empty if none. Nil never asks.
+	Known func(ctx context.Context, e job.Execution) (string, error)
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
 	// BaseURL is where the web pages are, for the links of statuses.
