@@ -93,8 +93,9 @@ func (v Values) with(more map[string]string) Values {
 // Expand fills in the placeholders and returns the address. A value stays
 // within the part of the address it was put into: what would end a path, begin
 // a query or leave the site is escaped, with <encode:…> slashes, too. A
-// placeholder without a value is an error that names it, as is an address that
-// is neither http nor https, nor a path of this site.
+// placeholder without a value is an error that names it, as is a value that would
+// be a path's "..", and an address that is neither http nor https, nor a path of
+// this site.
 func (l *Link) Expand(v Values) (string, error) {
 	if l == nil || l.URL == "" {
 		return "", errors.New("there is no link")
@@ -119,7 +120,28 @@ func (l *Link) Expand(v Values) (string, error) {
 		slices.Sort(e.missing)
 		return "", fmt.Errorf("%s: nothing is known for <%s>", l.URL, strings.Join(slices.Compact(e.missing), ">, <"))
 	}
+	// Browsers climb whether the dots are escaped or not, so a value that is a
+	// path's "..", or that becomes one, cannot be put there at all.
+	if !strings.HasPrefix(l.URL, "<") && climbs(address) > climbs(l.URL) {
+		return "", fmt.Errorf("%s: a value would lead out of its place: %.200q", l.URL, address)
+	}
 	return address, safe(address)
+}
+
+// climbs counts the parts of an address's path that browsers take for this
+// folder or the one above it.
+// Source: https://url.spec.whatwg.org/#double-dot-path-segment
+func climbs(address string) int {
+	n := 0
+	if end := strings.IndexAny(address, "?#"); end >= 0 {
+		address = address[:end]
+	}
+	for part := range strings.SplitSeq(address, "/") {
+		if part = strings.ReplaceAll(strings.ToLower(part), "%2e", "."); part == "." || part == ".." {
+			n++
+		}
+	}
+	return n
 }
 
 // maxLink bounds the text of a link's template.
@@ -237,9 +259,6 @@ func within(before, value string) string {
 	parts := strings.Split(value, "/")
 	for i, part := range parts {
 		parts[i] = component(part)
-		if part == "." || part == ".." {
-			parts[i] = strings.ReplaceAll(part, ".", "%2E")
-		}
 	}
 	return strings.Join(parts, "/")
 }

@@ -136,7 +136,7 @@ func TestExpand(t *testing.T) {
 		{link("http://test/<encode: <workflow-name>/x>"), "http://test/a%2Fb%2Fx", ""},
 		{link("http://test/<test-name>"), "http://test/TestA/b%20c%3Fd%3De%26f%23g", ""},
 		{link("http://test/?q=<test-name>#<environment>"), "http://test/?q=TestA%2Fb%20c%3Fd%3De%26f%23g#unit%20tests", ""},
-		{link("https://x.example/<custom-0>/<custom-1>/<test-status>/<display-name>"), "https://x.example/abc123/%2E%2E/x/Failed/TestA/b%20c%3Fd%3De%26f%23g", ""},
+		{link("https://x.example/<custom-0>/<custom-1>/<test-status>/<display-name>"), "", "would lead out of its place"},
 		{link("https://<cs-path>/x"), "https://github.com%2Fharbour%2Fhalyard%2Fsearch/x", "no address"},
 		{link("https://<host>/x"), "", "no address"},
 		{link("/runs/<changelist>"), "/runs/1789", ""},
@@ -176,6 +176,9 @@ func FuzzExpand(f *testing.F) {
 			t.Errorf("left the site: %q", got)
 		}
 		plain, err := (&dashboard.Link{URL: "https://site.example/path/<a>"}).Expand(dashboard.Values{"a": a})
+		if err == nil && strings.Contains(strings.ToLower(plain)+"/", "/%2e%2e/") {
+			t.Errorf("a value climbs: %q", plain)
+		}
 		if err == nil && (strings.ContainsAny(plain, "?# \\\"<>") || strings.Contains(plain, "/../") || strings.HasSuffix(plain, "/..")) {
 			t.Errorf("a value broke out: %q", plain)
 		}
