@@ -22,32 +22,101 @@ type Change struct {
 
 // Reconcile removes what is too old, clusters all texts anew and keeps the
 // names of the clusters: whatever the order in which texts arrived, the
-// clusters are those of triage's batch.
+// clusters are those of triage's batch. While texts are compared, which takes
+// long, failures are recorded and pages answered as ever.
 func (s *Service) Reconcile(ctx context.Context) (Change, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var c Change
-	if err := s.write(ctx, func() (State, error) { return s.remove(ctx, &c) }); err != nil {
+	if err := s.alone(ctx, func() (State, error) { return s.remove(ctx, &c) }); err != nil {
 		return c, fmt.Errorf("removing old failures: %w", err)
 	}
-	if err := s.write(ctx, func() (State, error) { return s.regroup(ctx, &c) }); err != nil {
-		return c, fmt.Errorf("clustering the failures anew: %w", err)
+	for range attempts {
+		texts, at, err := s.texts(ctx)
+		if err != nil {
+			return c, fmt.Errorf("clustering the failures anew: %w", err)
+		}
+		groups, err := s.o.Sorter.Groups(ctx, texts)
+		if err != nil {
+			return c, fmt.Errorf("clustering the failures anew: %w", err)
+		}
+		current := true
+		err = s.alone(ctx, func() (State, error) {
+			// Texts that were removed or moved have other places than those that
+			// were compared; it makes no difference that there are more.
+			if current = s.state.Epoch <= at.Seq; !current {
+				return s.state, nil
+			}
+			return s.regroup(ctx, s.table.withNew(groups, len(texts)), &c)
+		})
+		if err != nil {
+			return c, fmt.Errorf("clustering the failures anew: %w", err)
+		}
+		if current {
+			return c, nil
+		}
 	}
-	return c, nil
+	return c, fmt.Errorf("clustering the failures anew: %w, %d times in a row", ErrBehind, attempts)
 }
 
-// regroup clusters all texts and writes what changed.
-func (s *Service) regroup(ctx context.Context, c *Change) (State, error) {
-	t := s.table
-	texts := make([]string, len(t.texts))
-	for i := range t.texts {
-		texts[i] = t.texts[i].sample
+// alone writes while nobody else here does.
+func (s *Service) alone(ctx context.Context, change func() (State, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.write(ctx, change)
+}
+
+// texts returns a sample of each text, and of which state they are.
+func (s *Service) texts(ctx context.Context) ([]string, State, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.refresh(ctx); err != nil {
+		return nil, State{}, err
 	}
-	groups, err := s.o.Sorter.Groups(ctx, texts)
-	if err != nil {
-		return s.state, err
+	texts := make([]string, len(s.table.texts))
+	for i := range s.table.texts {
+		texts[i] = s.table.texts[i].sample
 	}
-	p := newRegrouping(t, groups)
+	return texts, s.state, nil
+}
+
+// withNew adds the texts behind the first known ones to groups of those: each to
+// where its cluster is, of which the text with the most failures tells; the next
+// time they are compared with all.
+func (t *Table) withNew(groups [][]int, known int) [][]int {
+	of := make([]int, known)
+	for g, texts := range groups {
+		for _, i := range texts {
+			of[i] = g
+		}
+	}
+	leader := map[int32]int{} // texts by cluster
+	for i := range known {
+		x := &t.texts[i]
+		if l, ok := leader[x.cluster]; !ok || x.hits > t.texts[l].hits {
+			leader[x.cluster] = i
+		}
+	}
+	groups = slices.Clone(groups)
+	added := map[int32]int{} // groups by cluster
+	for i := known; i < len(t.texts); i++ {
+		cluster := t.texts[i].cluster
+		g, ok := added[cluster]
+		if l, old := leader[cluster]; !ok && old {
+			g, ok = of[l], true
+			groups[g] = slices.Clip(groups[g])
+		}
+		if !ok {
+			g = len(groups)
+			groups = append(groups, nil)
+		}
+		added[cluster] = g
+		groups[g] = append(groups[g], i)
+	}
+	return groups
+}
+
+// regroup makes groups of texts the clusters and writes what changes.
+func (s *Service) regroup(ctx context.Context, groups [][]int, c *Change) (State, error) {
+	p := newRegrouping(s.table, groups)
 	if len(p.moves) == 0 {
 		return s.state, nil
 	}
@@ -55,7 +124,7 @@ func (s *Service) regroup(ctx context.Context, c *Change) (State, error) {
 	if _, err := s.o.Store.MoveTriage(ctx, s.state.Seq, p.moves, p.clusters); err != nil {
 		return s.state, err
 	}
-	err = s.refresh(ctx)
+	err := s.refresh(ctx)
 	return s.state, err
 }
 

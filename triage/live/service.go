@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,9 +66,11 @@ type Service struct {
 	o Options
 
 	mu    sync.Mutex // one at a time reads and writes the store
-	table *Table
+	table *Table     // the table itself never changes, what it holds does
 	state State
 	index Index // nil: to be made of the table
+
+	filled atomic.Bool // the table has been read once
 
 	merges mergeMemo
 }
@@ -151,6 +154,7 @@ func (s *Service) refresh(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the failures stored: %w", err)
 	}
+	defer s.filled.Store(true)
 	if state == s.state {
 		return nil
 	}
@@ -167,9 +171,15 @@ func (s *Service) refresh(ctx context.Context) error {
 	return nil
 }
 
-// current is the table, up to date.
+// current is the table, up to date; while somebody writes, as it was before: a
+// page does not wait for a store.
 func (s *Service) current(ctx context.Context) (*Table, error) {
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		if s.filled.Load() {
+			return s.table, nil
+		}
+		s.mu.Lock()
+	}
 	defer s.mu.Unlock()
 	return s.table, s.refresh(ctx)
 }
