@@ -189,6 +189,8 @@ func percent(part, whole int) string {
 		return "under 0.1%"
 	case p < 10:
 		return fmt.Sprintf("%.1f%%", p)
+	case part < whole && p > 99: // all is all
+		return fmt.Sprintf("%.1f%%", min(p, 99.9))
 	}
 	return fmt.Sprintf("%.0f%%", p)
 }

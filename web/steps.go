@@ -107,6 +107,8 @@ func buildMark(s steps.State) Mark {
 		return Mark{"fail", "✕", "timed out"}
 	case steps.Allowed:
 		return Mark{"flake", "▲", "failed, allowed"}
+	case steps.Running:
+		return mark("run", "running")
 	}
 	return Mark{"idle", "○", string(s)}
 }
