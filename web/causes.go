@@ -10,16 +10,19 @@ import (
 
 	"seaworthy/forge"
 	"seaworthy/grid"
+	"seaworthy/job"
 	"seaworthy/signal"
+	"seaworthy/triage"
 	"seaworthy/triage/live"
 )
 
-// What a grid's page tells of failures that say the same: groups, tests of each,
-// and bytes of a message.
+// What a grid's page tells of failures that say the same: groups at first and if
+// all are asked for, tests of each, and bytes of a message.
 const (
-	mostCauses     = 40
-	mostCauseTests = 6
-	causeBytes     = 300
+	firstCauses    = 10
+	mostCauses     = 100
+	mostCauseTests = 3
+	causeBytes     = 200
 )
 
 // failureGroup is what several cells of a grid have in common.
@@ -34,10 +37,10 @@ type failureGroup struct {
 }
 
 // failureGroups put the failures together that a page of a grid is about, by
-// outcome and message; more counts the groups that are left out.
-func failureGroups(u subject, a ask) (groups []failureGroup, more int) {
-	all := a.query.Failures(u.grid, true)
-	for _, f := range all[:min(len(all), mostCauses)] {
+// outcome and what they say; more counts the groups that are left out.
+func failureGroups(u subject, a ask, most int) (groups []failureGroup, more int) {
+	all := alike(a.query.Failures(u.grid, true))
+	for _, f := range all[:min(len(all), most)] {
 		g := failureGroup{Mark: causeMark(f.Status), Says: shorten(f.Message, causeBytes), Cells: plural(f.Cells, "cell", "cells")}
 		g.Where = fmt.Sprintf("%s, %s", plural(len(f.Tests), "row", "rows"), plural(len(f.Columns), "build", "builds"))
 		if len(f.Columns) > 0 {
@@ -50,6 +53,60 @@ func failureGroups(u subject, a ask) (groups []failureGroup, more int) {
 		groups = append(groups, g)
 	}
 	return groups, len(all) - len(groups)
+}
+
+// alike puts those together whose messages differ in nothing but noise, such as
+// times and addresses: triage would not tell them apart, either. The message of
+// the most cells stands for all.
+func alike(all []grid.Failure) []grid.Failure {
+	type key struct {
+		status grid.Outcome
+		says   string
+	}
+	at := map[key]int{}
+	var out []grid.Failure
+	for _, f := range all {
+		k := key{f.Status, f.Message}
+		if len(at) < mostNormalised {
+			k.says = triage.Normalise(f.Message)
+		}
+		i, ok := at[k]
+		if !ok {
+			at[k] = len(out)
+			out = append(out, f)
+			continue
+		}
+		same := &out[i]
+		same.Cells += f.Cells
+		if len(f.Columns) > 0 && (len(same.Columns) == 0 || f.Columns[0] < same.Columns[0]) {
+			same.Tests = united(f.Tests, same.Tests) // those with the newest first
+		} else {
+			same.Tests = united(same.Tests, f.Tests)
+		}
+		same.Columns = united(same.Columns, f.Columns)
+		slices.Sort(same.Columns)
+	}
+	slices.SortStableFunc(out, func(x, y grid.Failure) int { return y.Cells - x.Cells })
+	return out
+}
+
+// mostNormalised bounds how many kinds of failures are put together by what they
+// say but for noise: a page with more of them is not read to its end.
+const mostNormalised = 500
+
+// united is what is in either, in order.
+func united[T comparable](x, y []T) []T {
+	in := make(map[T]bool, len(x))
+	out := slices.Clone(x)
+	for _, v := range x {
+		in[v] = true
+	}
+	for _, v := range y {
+		if !in[v] {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func causeMark(o grid.Outcome) Mark {
@@ -96,6 +153,28 @@ func (s *Site) hasGrid(ctx context.Context, repo forge.RepoName, job string) boo
 		return false
 	}
 	return slices.ContainsFunc(tabs, func(t signal.Tab) bool { return t.Job == job })
+}
+
+// gridHome is the repository in which the job of a run has a grid: the one that it
+// is about, or of a periodic job that is about none the one that it is a job of.
+func (s *Site) gridHome(ctx context.Context, e job.Execution) string {
+	var all []forge.RepoName
+	for _, r := range append([]job.Refs{e.Refs}, e.Extra...) {
+		all = append(all, forge.RepoName{Owner: r.Org, Name: r.Repo})
+	}
+	if e.Type == job.Periodic {
+		served, err := s.Repos(ctx)
+		if err != nil {
+			s.Log.Warn("looking for the repository of a job", "job", e.Job, "error", err)
+		}
+		all = append(all, served...)
+	}
+	for _, repo := range all {
+		if s.hasGrid(ctx, repo, e.Job) {
+			return repo.String()
+		}
+	}
+	return ""
 }
 
 // gridLink leads to the row of a test in the grid of a repository's job.

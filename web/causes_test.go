@@ -34,7 +34,9 @@ func rough(builds, tests int) *grid.Grid {
 			case n%7 == 1:
 				t.Message = ""
 			case n%7 == 2:
-				t.Message = fmt.Sprintf("only %d says this", n)
+				t.Message = "only " + spelled(n) + " says this"
+			case n%7 == 4:
+				t.Message = fmt.Sprintf("dial tcp 10.0.0.%d:%d: connection refused after %d.5s", n, 40000+n+i, i+1)
 			case n%7 == 3:
 				t = grid.Test{Name: t.Name, Status: grid.Pass}
 			}
@@ -43,6 +45,16 @@ func rough(builds, tests int) *grid.Grid {
 		g.Append(b, at.Add(time.Minute))
 	}
 	return g
+}
+
+// spelled is a number in letters, which are no noise.
+func spelled(n int) string {
+	text := ""
+	for range 3 {
+		text += string(rune('a' + n%26))
+		n = n/26 + n%26*7
+	}
+	return text
 }
 
 // oneGrid has one grid for every job.
@@ -130,7 +142,7 @@ func TestFailuresThatSayTheSame(t *testing.T) {
 		t.Fatalf("%d\n%s", code, body)
 	}
 	said := texts(t, body, "message")
-	for text, want := range map[string]int{"water <left> & rising": 1, "only 2 says this": 1} {
+	for text, want := range map[string]int{"water <left> & rising": 1, "only cou says this": 1} {
 		n := 0
 		_, folded, _ := strings.Cut(body, `id="causes"`)
 		for _, s := range texts(t, folded, "message") {
@@ -142,14 +154,23 @@ func TestFailuresThatSayTheSame(t *testing.T) {
 			t.Errorf("%q is told %d times among %q", text, n, said)
 		}
 	}
-	for _, want := range []string{`<details class="causes"`, "What the failures say:", "no message", "40 rows, 3 builds", "120 cells", "3 cells"} {
+	for _, want := range []string{`<details class="causes" id="causes">`, "What the failures say:", "no message", "30 rows, 3 builds", "90 cells", "3 cells", "10 rows, 3 builds"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is missing", want)
 		}
 	}
-	_, big := visit(t, siteWith(t, func(o *web.Options) { o.Signal = oneGrid{&world{}, rough(4, 1500)} }), "/harbour/halyard/grid/post-unit")
-	if len(big) > 300_000 || !strings.Contains(big, "40 messages and ") {
+	many := siteWith(t, func(o *web.Options) { o.Signal = oneGrid{&world{}, rough(4, 1500)} })
+	_, big := visit(t, many, "/harbour/halyard/grid/post-unit")
+	if len(big) > 200_000 || !strings.Contains(big, "10 messages and ") {
 		t.Errorf("the page has %d bytes", len(big))
+	}
+	all := hrefs(t, big, "All messages")
+	if len(all) != 1 {
+		t.Fatalf("the rest is at %q", all)
+	}
+	_, big = visit(t, many, "/harbour/halyard/grid/post-unit"+strings.TrimSuffix(all[0], "#causes"))
+	if len(big) > 300_000 || !strings.Contains(big, "100 messages and ") || !strings.Contains(big, `id="causes" open`) || len(hrefs(t, big, "All messages")) != 0 {
+		t.Errorf("the page of all has %d bytes", len(big))
 	}
 	_, filtered := visit(t, h, "/harbour/halyard/grid/post-unit?include=Test003")
 	if strings.Contains(filtered, "What the failures say") {

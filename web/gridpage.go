@@ -38,6 +38,8 @@ type gridPage struct {
 	Empty             string
 	Causes            []failureGroup
 	MoreCauses        int
+	AllCauses         string // leads to the rest of them
+	CausesOpen        bool
 }
 
 type gridColumn struct{ Name, Title, Link string }
@@ -102,13 +104,27 @@ func (s *Site) gridView(find finder) func(*http.Request) (view, error) {
 		if len(u.grid.Columns) == 0 {
 			p.Empty = "There are no results yet."
 		}
-		p.Causes, p.MoreCauses = failureGroups(u, a)
+		p.say(r, u, a)
 		if len(sh.View.Columns) > 0 && len(sh.View.Rows) > 0 {
 			if err := p.draw(r, u, a, sh); err != nil {
 				return view{}, err
 			}
 		}
 		return view{page: "grid", Title: u.name + " " + strings.ToLower(string(sum.Status)), Nav: "signal", Topics: "runs", Data: p}, nil
+	}
+}
+
+// say tells what the failures say: some groups of them, all if the address asks.
+func (p *gridPage) say(r *http.Request, u subject, a ask) {
+	most := firstCauses
+	if p.CausesOpen = r.FormValue("causes") == "all"; p.CausesOpen {
+		most = mostCauses
+	}
+	p.Causes, p.MoreCauses = failureGroups(u, a, most)
+	if p.MoreCauses > 0 && !p.CausesOpen {
+		q := r.URL.Query()
+		q.Set("causes", "all")
+		p.AllCauses = "?" + q.Encode() + "#causes"
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"seaworthy/forge"
 	"seaworthy/job"
 	"seaworthy/job/result"
 	"seaworthy/job/run"
@@ -99,8 +98,8 @@ func (s *Site) run(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	p := runPage{Run: e, Mark: runMark(e)}
-	if repo := (forge.RepoName{Owner: e.Refs.Org, Name: e.Refs.Repo}); s.hasGrid(r.Context(), repo, e.Job) {
-		p.Repo, p.Grid = repo.String(), gridLink(repo.String(), e.Job, "")
+	if p.Repo = s.gridHome(r.Context(), e); p.Repo != "" {
+		p.Grid = gridLink(p.Repo, e.Job, "")
 	}
 	if d := took(s.duration(e)); d != "" && e.State.Final() {
 		p.Mark.Word += " in " + d
