@@ -204,7 +204,18 @@ func troubles(known map[string]*Trouble, tabs []Tab) (all map[string]*Trouble, u
 		case tab.Status == grid.Stale:
 			add(Stale, tab.Job, tab.Stale, tab, Place{}, tab.Mails)
 		}
+		explained := slices.ContainsFunc(tab.Alerts, func(a grid.Alert) bool { return !whole(a.Test) })
 		for _, a := range tab.Alerts {
+			if whole(a.Test) {
+				// A failing test says why its builds fail; that they do is news only
+				// where no test does.
+				if a.Test == "Overall" {
+					a.Test = tab.Job + ".Overall"
+				}
+				if k := known[string(Failing)+" "+a.Test]; explained && (k == nil || !k.Ended.IsZero()) {
+					continue
+				}
+			}
 			if tab.Status == grid.Broken && known[string(Failing)+" "+a.Test] == nil {
 				continue
 			}
@@ -225,6 +236,12 @@ func troubles(known map[string]*Trouble, tabs []Tab) (all map[string]*Trouble, u
 		}
 	}
 	return all, unread
+}
+
+// whole reports whether a row is the verdict on builds, or on their pods, and
+// not a test.
+func whole(row string) bool {
+	return row == "Overall" || strings.HasSuffix(row, ".Overall") || strings.HasSuffix(row, ".Pod")
 }
 
 func mark(c grid.Column) Mark {

@@ -130,6 +130,12 @@ func (t *Trouble) title() string {
 	case Flakes:
 		return t.Subject + " is flaky"
 	}
+	if job, ok := strings.CutSuffix(t.Subject, ".Overall"); ok {
+		return "builds of " + job + " fail"
+	}
+	if job, ok := strings.CutSuffix(t.Subject, ".Pod"); ok {
+		return "pods of " + job + " fail"
+	}
 	return t.Subject + " fails"
 }
 
