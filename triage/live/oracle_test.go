@@ -53,8 +53,12 @@ func randomly(t *testing.T, seed int64, builds int) (*live.Service, []live.Build
 // byHand counts what a filter selects, one failure after the other.
 func byHand(f live.Filter, until time.Time, builds []live.Build, failures []told, texts map[string]string) []string {
 	since := until.Add(-time.Duration(cmp.Or(f.Days, live.Days)) * 24 * time.Hour)
+	compiled := map[string]*regexp.Regexp{}
 	says := func(expression, text string) bool {
-		return expression != "" && regexp.MustCompile("(?im)"+expression).MatchString(text)
+		if compiled[expression] == nil {
+			compiled[expression] = regexp.MustCompile("(?im)" + expression)
+		}
+		return expression != "" && compiled[expression].MatchString(text)
 	}
 	wanted := func(b live.Build) bool {
 		switch {
