@@ -19,6 +19,7 @@ type objects struct {
 	buf  []byte
 	pos  int // in buf, of what is not read yet
 	line int // of pos, from 1
+	open int // arrays that have begun and not ended
 	end  bool
 	err  error // of r, other than its end
 }
@@ -49,6 +50,10 @@ func (o *objects) next() (object []byte, line int, err error) {
 			if o.err != nil {
 				return nil, o.line, o.err
 			}
+			if o.open > 0 {
+				o.open = 0
+				return nil, o.line, brokenError{"the file ends inside of an array: it was cut short"}
+			}
 			return nil, o.line, io.EOF
 		}
 		switch o.buf[o.pos] {
@@ -56,7 +61,11 @@ func (o *objects) next() (object []byte, line int, err error) {
 			return o.object()
 		case '\n':
 			o.line++
-		case ' ', '\t', '\r', ',', '[', ']', 0xef, 0xbb, 0xbf: // blanks, an array, a byte order mark
+		case '[':
+			o.open++
+		case ']':
+			o.open--
+		case ' ', '\t', '\r', ',', 0xef, 0xbb, 0xbf: // blanks, a byte order mark
 		default:
 			line := o.line
 			o.skipLine()
@@ -79,7 +88,7 @@ func (o *objects) object() ([]byte, int, error) {
 			if o.fill() {
 				continue
 			}
-			o.pos = len(o.buf)
+			o.pos, o.open = len(o.buf), 0
 			if o.err != nil {
 				return nil, line, o.err
 			}
@@ -140,8 +149,10 @@ func stringEnd(b []byte) int {
 	return n
 }
 
-// skipLine goes behind the end of the present line.
+// skipLine goes behind the end of the present line, which may be where the
+// array ends, too.
 func (o *objects) skipLine() {
+	o.open = 0
 	for {
 		if n := bytes.IndexByte(o.buf[o.pos:], '\n'); n >= 0 {
 			o.pos += n + 1
