@@ -127,6 +127,14 @@ func OpenResults(ctx context.Context, address string) (*Results, error) {
 	if address == "" {
 		return &Results{}, nil
 	}
+	if dir := strings.TrimPrefix(address, "file://"); !strings.Contains(dir, "://") && !strings.ContainsAny(dir, "?#%") {
+		// A folder that is written to may be made; one that is read from is there.
+		if info, err := os.Stat(dir); err != nil {
+			return nil, fmt.Errorf("opening the results: %w", err)
+		} else if !info.IsDir() {
+			return nil, fmt.Errorf("opening the results: %s is no folder: name the one that holds them", dir)
+		}
+	}
 	b, err := OpenBucket(ctx, address)
 	if err != nil {
 		return nil, err

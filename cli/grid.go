@@ -8,7 +8,10 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -219,6 +222,9 @@ repository, whatever dashboard it is on.`,
   seaworthy grid show halyard-blocking unit --bucket gs://ci-results --config testgrids/`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if columns < 1 {
+				return usagef("--columns %d: show at least one build", columns)
+			}
 			g, err := f.grid(cmd.Context(), s, args)
 			if err != nil {
 				return err
@@ -293,11 +299,13 @@ func drawGrid(w io.Writer, g *grid.Grid, columns int) error {
 		return err
 	}
 	width := 0
-	for _, r := range g.Rows {
-		width = max(width, len([]rune(r.Name)))
+	names := make([]string, len(g.Rows))
+	for i, r := range g.Rows {
+		names[i] = onOneLine(r.Name, 100)
+		width = max(width, utf8.RuneCountInString(names[i]))
 	}
-	for _, r := range g.Rows {
-		line := fmt.Sprintf("%-*s  ", width, r.Name)
+	for i, r := range g.Rows {
+		line := fmt.Sprintf("%-*s  ", width, names[i])
 		for i, c := range r.Cells() {
 			if i == columns {
 				break
@@ -310,6 +318,23 @@ func drawGrid(w io.Writer, g *grid.Grid, columns int) error {
 	}
 	_, err := fmt.Fprintln(w, "\n· passed  F failed  ½ flaky  S passed, some skipped  R running; newest on the left")
 	return err
+}
+
+// onOneLine is a name as a terminal can show it in a line: without what would
+// break it or turn it around, and with its middle cut out if it is longer than
+// most characters.
+func onOneLine(name string, most int) string {
+	runes := []rune(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, name))
+	if len(runes) > most {
+		tail := most / 2
+		runes = slices.Concat(runes[:most-tail-1], []rune{'…'}, runes[len(runes)-tail:])
+	}
+	return string(runes)
 }
 
 func letter(c grid.Cell) string {
