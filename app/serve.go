@@ -173,6 +173,8 @@ func (a *App) dispatch(hooks, grids, pages http.Handler, forge *local.Forge) htt
 			hooks.ServeHTTP(w, r)
 		case servesGrids(r.URL.Path):
 			grids.ServeHTTP(w, r)
+		case strings.HasPrefix(r.URL.Path, "/"+picturesDir+"/"):
+			a.picture(w, r)
 		case r.URL.Path == publicKeyPath:
 			w.Header().Set("Content-Type", "application/x-pem-file")
 			http.ServeFile(w, r, a.dir(publicKeyFile))

@@ -156,7 +156,7 @@ func declareKrelTestgridshot(fl *pflag.FlagSet) translation {
 	branch := fl.String("branch", "master", "branch whose dashboards are meant")
 	boards := fl.StringSlice("boards", []string{"blocking", "informing"}, "kinds of dashboards")
 	states := fl.StringSlice("states", []string{"FAILING"}, "states of tabs")
-	pages := fl.String("testgrid-url", "https://testgrid.k8s.io", "TestGrid that tabs are linked to")
+	pages := fl.String("testgrid-url", "", "TestGrid that tabs are linked to (the platform's pages if empty)")
 	bucket := fl.String("bucket", "k8s-staging-releng", "name or URL of the bucket for the pictures")
 	issue := fl.Int("github-issue", -1, "issue to comment on")
 	ignored(fl, "credentials say which project", "project")

@@ -21,7 +21,7 @@ func TestKrelCommandLines(t *testing.T) {
 		{theirs: "krel announce send --nomock --tag=v1.23.0", ours: "announce send --tag v1.23.0 --nomock"},
 		{theirs: "krel announce send -p -t v1.23.0 --name x --email y", ours: "announce send --tag v1.23.0 --print-only"},
 		{theirs: "krel announce send", err: "--tag is needed"},
-		{theirs: "krel testgridshot --branch 1.23", ours: "grid snapshot --branch 1.23 --boards blocking,informing --states FAILING --testgrid-url https://testgrid.k8s.io"},
+		{theirs: "krel testgridshot --branch 1.23", ours: "grid snapshot --branch 1.23 --boards blocking,informing --states FAILING"},
 		{theirs: "krel testgridshot --states=FAILING,FLAKY --boards blocking --bucket b --github-issue 7 --testgrid-url=https://grid.example", ours: "grid snapshot --branch master --boards blocking --states FAILING,FLAKY --testgrid-url https://grid.example --out gs://b/testgridshot/master --issue 7"},
 		{theirs: "krel push --nomock --ci --private-bucket --extra-version-markers=k8s-master,k8s-beta", ours: "release push --nomock --gcs-root ci --extra-version-markers k8s-master --extra-version-markers k8s-beta"},
 		{theirs: "krel push --bucket=kubernetes-release-ada", ours: "release push --gcs-root devel --noupdatelatest --bucket gs://kubernetes-release-ada"},

@@ -35,6 +35,7 @@ type snapshotFlags struct {
 	look                             picture.Look
 	issue                            int
 	renew                            bool
+	album                            app.Album // of a platform, unless --out says otherwise
 }
 
 func newGridSnapshot(s Streams) *cobra.Command {
@@ -48,7 +49,8 @@ the issue of a release. Without --dashboard the dashboards count whose names end
 (sig-release-1.36-blocking), of --branch alone if it is given.
 
 The grids are those of the platform in --dir, or, with --bucket or --config, of any bucket: see
-'seaworthy grid summary --help'. Pictures go to --out as DASHBOARD/TAB.png.`,
+'seaworthy grid summary --help'. Pictures go to --out as DASHBOARD/TAB.png; those of a platform whose server
+runs go into its bucket, which the server shows, so that the issue has them.`,
 		Example: `  seaworthy grid snapshot --branch 1.36 --out pictures
   seaworthy grid snapshot --dashboard halyard-blocking --states FAILING --issue 7 --renew
   seaworthy grid snapshot --bucket gs://ci --config testgrids/ --out gs://shots/1.36 --link https://shots.example/1.36`,
@@ -63,9 +65,9 @@ The grids are those of the platform in --dir, or, with --bucket or --config, of 
 	fl.StringSliceVar(&f.boards, "boards", []string{"blocking"}, "`words` that the names of dashboards end in")
 	fl.StringVar(&f.branch, "branch", "", "`branch` that stands before that word, such as 1.36 or master")
 	fl.StringSliceVar(&f.states, "states", []string{string(grid.Failing), string(grid.Flaky)}, "`states` of tabs that are told of")
-	fl.StringVar(&f.out, "out", "snapshot", "`folder` or URL of the bucket that pictures go to")
+	fl.StringVar(&f.out, "out", "", "`folder` or URL for the pictures (a served platform's bucket, else the folder snapshot)")
 	fl.StringVar(&f.link, "link", "", "`URL` under which people find what is in --out")
-	fl.StringVar(&f.pages, "pages", "", "`URL` of the platform, whose pages the tabs are linked to")
+	fl.StringVar(&f.pages, "pages", "", "`URL` of the platform whose pages the tabs are linked to (the one that runs here)")
 	fl.StringVar(&f.testgrid, "testgrid-url", "", "`URL` of a TestGrid that the tabs are linked to instead")
 	fl.IntVar(&f.look.Columns, "columns", 0, "draw that `many` of the newest builds (20)")
 	fl.IntVar(&f.look.Rows, "rows", 0, "draw that `many` tests (30)")
@@ -79,15 +81,7 @@ func (f *snapshotFlags) run(ctx context.Context, s Streams, out outputFlag) erro
 	if err := f.check(); err != nil {
 		return err
 	}
-	var shot snapshot
-	err := f.gridSource.with(ctx, s, func(service *signal.Service) error {
-		var err error
-		shot, err = f.take(ctx, service)
-		if err != nil {
-			return err
-		}
-		return service.Keep(ctx)
-	})
+	shot, err := f.shoot(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -108,6 +102,34 @@ func (f *snapshotFlags) run(ctx context.Context, s Streams, out outputFlag) erro
 		}
 		return table(w, shot.nothing(), []string{"dashboard", "tab", "status", "picture"}, rows)
 	})
+}
+
+// shoot opens the grids and takes the pictures. On a platform that is served
+// they go into its bucket, so that the issue shows them, and its pages are
+// linked to.
+func (f *snapshotFlags) shoot(ctx context.Context, s Streams) (shot snapshot, err error) {
+	take := func(service *signal.Service) error {
+		if shot, err = f.take(ctx, service); err != nil {
+			return err
+		}
+		return service.Keep(ctx)
+	}
+	if f.foreign() || f.cache != "" || f.at != "" {
+		err = f.gridSource.with(ctx, s, take)
+		return shot, err
+	}
+	err = f.change.with(ctx, func(a *app.App) error {
+		if album, ok := a.Album(time.Now()); ok {
+			if f.out == "" {
+				f.album, f.link = album, cmp.Or(f.link, album.URL)
+			}
+			if f.testgrid == "" {
+				f.pages = cmp.Or(f.pages, a.URL())
+			}
+		}
+		return take(a.Signal)
+	})
+	return shot, err
 }
 
 // check looks at the flags before anything is read.
@@ -198,12 +220,12 @@ func (f *snapshotFlags) take(ctx context.Context, service *signal.Service) (shot
 			if len(f.tabs) > 0 && !slices.Contains(f.tabs, t.Tab) || !slices.Contains(f.states, string(t.Summary.Status)) {
 				continue
 			}
-			if bucket == nil {
-				if bucket, err = app.OpenBucket(ctx, f.out); err != nil {
+			if bucket == nil && f.album.Bucket == nil {
+				if bucket, err = app.OpenBucket(ctx, cmp.Or(f.out, "snapshot")); err != nil {
 					return shot, usageError{fmt.Errorf("--out: %w", err)}
 				}
 			}
-			one, err := f.draw(ctx, service, bucket, t, now)
+			one, err := f.draw(ctx, service, cmp.Or(f.album.Bucket, bucket), t, now)
 			if err != nil {
 				return shot, err
 			}
@@ -267,8 +289,8 @@ func (f *snapshotFlags) draw(ctx context.Context, service *signal.Service, bucke
 	if err := png.Encode(&b, m); err != nil {
 		return one, fmt.Errorf("drawing %s#%s: %w", t.Dashboard, t.Tab, err)
 	}
-	if err := bucket.WriteAll(ctx, one.Picture, b.Bytes(), &blob.WriterOptions{ContentType: "image/png"}); err != nil {
-		return one, fmt.Errorf("writing %s to %s: %w", one.Picture, f.out, err)
+	if err := bucket.WriteAll(ctx, f.album.Prefix+one.Picture, b.Bytes(), &blob.WriterOptions{ContentType: "image/png"}); err != nil {
+		return one, fmt.Errorf("writing the picture %s: %w", f.album.Prefix+one.Picture, err)
 	}
 	if f.link != "" {
 		one.Image = strings.TrimRight(f.link, "/") + "/" + one.Picture
