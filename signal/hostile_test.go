@@ -2,13 +2,16 @@ package signal_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"gocloud.dev/blob"
+	"gocloud.dev/blob/driver"
 
 	"seaworthy/grid"
 	"seaworthy/signal"
@@ -195,5 +198,80 @@ func TestFeedWithoutTime(t *testing.T) {
 	gridOf(t, s, "tab0")
 	if len(got) != 1 || !got[0].Started.IsZero() || !got[0].Finished.IsZero() || !got[0].Passed {
 		t.Errorf("%+v", got)
+	}
+}
+
+// faulty is a bucket that fails for a while after some calls.
+type faulty struct {
+	*counter
+	left atomic.Int64
+}
+
+var errDown = errors.New("the storage is down")
+
+func (f *faulty) fails() bool { return f.left.Add(-1) < 0 }
+
+func (f *faulty) ListPaged(ctx context.Context, o *driver.ListOptions) (*driver.ListPage, error) {
+	if f.fails() {
+		return nil, errDown
+	}
+	return f.counter.ListPaged(ctx, o)
+}
+
+func (f *faulty) Attributes(ctx context.Context, key string) (*driver.Attributes, error) {
+	if f.fails() {
+		return nil, errDown
+	}
+	return f.counter.Attributes(ctx, key)
+}
+
+func (f *faulty) NewRangeReader(ctx context.Context, key string, offset, length int64, o *driver.ReaderOptions) (driver.Reader, error) {
+	if f.fails() {
+		return nil, errDown
+	}
+	return f.counter.NewRangeReader(ctx, key, offset, length, o)
+}
+
+// A bucket may fail at any call: that is told, and once it answers again, every
+// build has its one column, and every test its cell.
+func TestBucketThatFails(t *testing.T) {
+	t.Parallel()
+	inner := memory(t)
+	for i := range 6 {
+		stored(t, inner, fmt.Sprintf("logs/unit/%d", i+1), 60-i)
+		stored(t, inner, fmt.Sprintf("pr-logs/pull/7/lint/%d", i+1), 60-i)
+		write(t, inner, fmt.Sprintf("pr-logs/directory/lint/%d.txt", i+1), fmt.Sprintf("gs://ci/pr-logs/pull/7/lint/%d", i+1))
+	}
+	failed := 0
+	for calls := int64(0); ; calls += 3 {
+		f := &faulty{counter: &counter{inner: inner}}
+		f.left.Store(calls)
+		b := blob.NewBucket(f)
+		s := foreign(t, b, "", "ci/logs/unit,ci/pr-logs/directory/lint")
+		_, _, _, err := s.TabGrid(t.Context(), "board", "tab0")
+		if err != nil && !strings.Contains(err.Error(), errDown.Error()) {
+			t.Errorf("after %d calls: %v", calls, err)
+		}
+		f.left.Store(1 << 40)
+		g := gridOf(t, s, "tab0")
+		if got := ids(g); got != "6 6 5 5 4 4 3 3 2 2 1 1" {
+			t.Errorf("after %d calls: columns %q", calls, got)
+		}
+		for _, name := range []string{"unit.a", "lint.a", "Overall"} {
+			want := map[bool]int{true: 12, false: 6}[name == "Overall"]
+			cells := slices.DeleteFunc(g.Row(name).Cells(), func(c grid.Cell) bool { return c.Status != grid.Pass })
+			if len(cells) != want {
+				t.Errorf("after %d calls: %s passed %d times, want %d", calls, name, len(cells), want)
+			}
+		}
+		must(t, s.Close())
+		must(t, b.Close())
+		if err == nil {
+			break
+		}
+		failed++
+	}
+	if failed < 10 {
+		t.Errorf("the bucket failed %d times only", failed)
 	}
 }
