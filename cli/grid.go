@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -324,12 +323,7 @@ func drawGrid(w io.Writer, g *grid.Grid, columns int) error {
 // break it or turn it around, and with its middle cut out if it is longer than
 // most characters.
 func onOneLine(name string, most int) string {
-	runes := []rune(strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, name))
+	runes := []rune(strings.Map(harmless, name))
 	if len(runes) > most {
 		tail := most / 2
 		runes = slices.Concat(runes[:most-tail-1], []rune{'…'}, runes[len(runes)-tail:])

@@ -13,7 +13,7 @@ func TestOnOneLine(t *testing.T) {
 	for name, want := range map[string]string{
 		"":                        "",
 		"TestBowline":             "TestBowline",
-		"a\nb\tc\x1b[31m":         "a�b�c�[31m",
+		"a\nb\tc\x1b[31m":         "a b c�[31m",
 		"abc\u202edef":            "abc�def",
 		"\xff":                    "�",
 		"ä ö ü 船":                 "ä ö ü 船",
@@ -23,6 +23,19 @@ func TestOnOneLine(t *testing.T) {
 		if got := onOneLine(name, 20); got != want {
 			t.Errorf("%q is shown as %q, want %q", name, got, want)
 		}
+	}
+}
+
+// What comes from elsewhere cannot leave its cell of a table.
+func TestHarmlessTable(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	cell := "a\nb\tc\vd\fe\x1b[2Jf\u202eg\u2028h\u00a0i\x00j\u0085k"
+	if err := table(&out, "nothing", []string{"name", "says"}, [][]string{{cell, "👩‍🚀 ä"}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "NAME                      SAYS\na b c d e�[2Jf�g h i�j k  👩‍🚀 ä\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
@@ -75,14 +76,23 @@ func table(w io.Writer, empty string, header []string, rows [][]string) error {
 	fmt.Fprintln(t, strings.ToUpper(strings.Join(header, "\t")))
 	for _, row := range rows {
 		for i, cell := range row {
-			row[i] = strings.Map(func(r rune) rune {
-				if r == '\t' || r == '\n' || r == '\r' {
-					return ' '
-				}
-				return r
-			}, cell)
+			row[i] = strings.Map(harmless, cell)
 		}
 		fmt.Fprintln(t, strings.Join(row, "\t"))
 	}
 	return t.Flush()
+}
+
+// harmless is a character as a terminal may be given it, within a line: names
+// and messages come from anywhere, and could move the cursor, or turn around
+// what follows.
+func harmless(r rune) rune {
+	const joiner = '\u200D' // of emoji
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case r != joiner && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp):
+		return unicode.ReplacementChar
+	}
+	return r
 }

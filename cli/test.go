@@ -67,7 +67,7 @@ func noTest(name string, others []history.OtherName) error {
 }
 
 func drawTest(w io.Writer, t reports.Test) error {
-	fmt.Fprintf(w, "%s is %s\n", t.Name, t.State)
+	fmt.Fprintf(w, "%s is %s\n", strings.Map(harmless, t.Name), t.State)
 	fmt.Fprintf(w, "  passes  %s of %s\n  flakes  %s\n", t.PassRate, count(t.Runs, "run", "runs"), t.FlakeRate)
 	if t.Durations.Runs > 0 {
 		fmt.Fprintf(w, "  takes   %.4g s, p95 %.4g s", t.Durations.Median, t.Durations.P95)
