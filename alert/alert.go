@@ -169,8 +169,7 @@ func (t *Trouble) shownOn(unread map[[2]string]bool) bool {
 }
 
 // troubles are those that tabs show, by what they are told apart by, and which
-// tabs could not be read. What shows on a tab that is broken as a whole is not
-// taken for trouble of its own, unless it was known before.
+// tabs could not be read.
 func troubles(known map[string]*Trouble, tabs []Tab) (all map[string]*Trouble, unread map[[2]string]bool) {
 	all, unread = map[string]*Trouble{}, map[[2]string]bool{}
 	add := func(kind Kind, subject, message string, tab Tab, p Place, mails []string) {
@@ -204,21 +203,7 @@ func troubles(known map[string]*Trouble, tabs []Tab) (all map[string]*Trouble, u
 		case tab.Status == grid.Stale:
 			add(Stale, tab.Job, tab.Stale, tab, Place{}, tab.Mails)
 		}
-		explained := slices.ContainsFunc(tab.Alerts, func(a grid.Alert) bool { return !whole(a.Test) })
-		for _, a := range tab.Alerts {
-			if whole(a.Test) {
-				// A failing test says why its builds fail; that they do is news only
-				// where no test does.
-				if a.Test == "Overall" {
-					a.Test = tab.Job + ".Overall"
-				}
-				if k := known[string(Failing)+" "+a.Test]; explained && (k == nil || !k.Ended.IsZero()) {
-					continue
-				}
-			}
-			if tab.Status == grid.Broken && known[string(Failing)+" "+a.Test] == nil {
-				continue
-			}
+		for _, a := range tab.news(known) {
 			p := Place{Fails: a.Fails, Bad: mark(a.FirstFail), Good: mark(a.LastPass)}
 			if tab.Between != nil && a.LastPass.Build != "" {
 				p.Between = tab.Between(a.LastPass, a.FirstFail)
@@ -236,6 +221,25 @@ func troubles(known map[string]*Trouble, tabs []Tab) (all map[string]*Trouble, u
 		}
 	}
 	return all, unread
+}
+
+// news are the tests that fail again and again. What shows on a tab that is
+// broken as a whole is none, and neither is it that builds fail where a test
+// says why, unless it was known before: it did not end by that.
+func (t Tab) news(known map[string]*Trouble) []grid.Alert {
+	explained := slices.ContainsFunc(t.Alerts, func(a grid.Alert) bool { return !whole(a.Test) })
+	var all []grid.Alert
+	for _, a := range t.Alerts {
+		if a.Test == "Overall" { // so it is called in grids of several jobs
+			a.Test = t.Job + ".Overall"
+		}
+		k := known[string(Failing)+" "+a.Test]
+		if k == nil && t.Status == grid.Broken || (k == nil || !k.Ended.IsZero()) && explained && whole(a.Test) {
+			continue
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // whole reports whether a row is the verdict on builds, or on their pods, and
