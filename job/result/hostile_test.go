@@ -5,6 +5,9 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -143,5 +146,36 @@ func TestListNames(t *testing.T) {
 	}
 	if want := "-5|9|10|f00d|nightly build|v1.2.3|ä"; err != nil || strings.Join(got, "|") != want {
 		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+}
+
+// A folder and an alias of one number are one build, however they are listed:
+// the one that the alias names.
+func TestFolderAndAlias(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	files := map[string]string{
+		"directory/7/started.json": `{}`, "directory/7.txt": "gs://b/pr-logs/pull/1/unit/7",
+		"directory/12.txt": "gs://b/pr-logs/pull/1/unit/12", "directory/07/started.json": `{}`,
+	}
+	for name, text := range files {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []result.Ref{{ID: "07", Path: "directory/07"}, {ID: "7", Path: "directory/7.txt"}, {ID: "12", Path: "directory/12.txt"}}
+	b := memory(t, files)
+	listed, err := result.List(t.Context(), b, "directory")
+	if err != nil || !slices.Equal(listed, want) {
+		t.Errorf("of a bucket: %v, %v; want %v", listed, err, want)
+	}
+	read, err := result.ListFolder(os.DirFS(dir), "directory")
+	if err != nil || !slices.Equal(read, want) {
+		t.Errorf("of a folder: %v, %v; want %v", read, err, want)
+	}
+	newest, err := result.Builds(t.Context(), b, "directory", "", 2)
+	if want := []result.Ref{{ID: "12", Path: "pr-logs/pull/1/unit/12"}, {ID: "7", Path: "pr-logs/pull/1/unit/7"}}; err != nil || !slices.Equal(newest, want) {
+		t.Errorf("the newest two: %v, %v; want %v", newest, err, want)
 	}
 }

@@ -37,11 +37,25 @@ func List(ctx context.Context, b *blob.Bucket, folder string) ([]Ref, error) {
 			refs = append(refs, r)
 		}
 	}
-	slices.SortStableFunc(refs, oldestFirst)
-	return refs, nil
+	return oldestFirst(refs), nil
 }
 
-func oldestFirst(x, y Ref) int { return job.CompareBuildIDs(x.ID, y.ID) }
+// oldestFirst orders refs. A folder and an alias of one id are one build, the one
+// that the alias names.
+func oldestFirst(refs []Ref) []Ref {
+	slices.SortStableFunc(refs, byID)
+	return slices.CompactFunc(refs, func(x, y Ref) bool { return x.ID == y.ID })
+}
+
+func byID(x, y Ref) int {
+	if c := job.CompareBuildIDs(x.ID, y.ID); c != 0 {
+		return c
+	}
+	if c := strings.Compare(x.ID, y.ID); c != 0 {
+		return c
+	}
+	return len(y.Path) - len(x.Path) // that of a folder lacks .txt
+}
 
 // refOf is the build that an entry of a job's folder stands for, if it does.
 // Prow numbers builds, but other systems that write its layout name them after
@@ -72,8 +86,7 @@ func ListFolder(files fs.FS, folder string) ([]Ref, error) {
 			refs = append(refs, r)
 		}
 	}
-	slices.SortStableFunc(refs, oldestFirst)
-	return refs, nil
+	return oldestFirst(refs), nil
 }
 
 var plainPath = regexp.MustCompile(`^[0-9A-Za-z._-]+(/[0-9A-Za-z._-]+)*$`)

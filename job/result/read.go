@@ -70,9 +70,8 @@ func list(ctx context.Context, b *blob.Bucket, folder, before string, limit int)
 			refs = append(refs, Ref{ID: id, Path: strings.TrimSuffix(o.Key, "/")})
 		}
 	}
-	slices.SortStableFunc(refs, func(x, y Ref) int { return job.CompareBuildIDs(y.ID, x.ID) })
-	// A folder and an alias of one id are one build.
-	refs = slices.CompactFunc(refs, func(x, y Ref) bool { return x.ID == y.ID })
+	refs = oldestFirst(refs)
+	slices.Reverse(refs)
 	if limit > 0 && len(refs) > limit {
 		refs = refs[:limit]
 	}
