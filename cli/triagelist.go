@@ -228,4 +228,3 @@ func beginningOf(text string) string {
 	}
 	return line
 }
-

@@ -84,6 +84,7 @@ func (s *Service) boards(ctx context.Context) (*board, error) {
 	}
 	s.board, s.boardRead = newBoard(all), s.o.Now()
 	s.summaries.configure(s.board)
+	s.index.keep(s.board)
 	return s.board, nil
 }
 

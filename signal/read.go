@@ -158,6 +158,9 @@ func (s *Service) read(ctx context.Context, k *kept) (*snapshot, error) {
 		return nil, err
 	}
 	s.publish(k, next)
+	if changed || !s.index.has(k.group.id) {
+		s.index.update(k.group.id, next.grid)
+	}
 	if changed || s.summaries.lacks(k.group.id) {
 		s.summaries.update(k.group.id, next, s.o.Now())
 	}

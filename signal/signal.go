@@ -107,6 +107,7 @@ type Service struct {
 	boardLock sync.Mutex // held while a board is made
 
 	summaries summaries
+	index     index
 }
 
 // New returns a service without grids; they are read when first asked for.
@@ -125,6 +126,7 @@ func New(o Options) *Service {
 	}
 	s := &Service{o: o, groups: map[string]*kept{}, slots: make(chan struct{}, groupReaders)}
 	s.summaries.init()
+	s.index.init()
 	s.ctx, s.end = context.WithCancel(context.Background())
 	return s
 }

@@ -28,7 +28,10 @@ func (s *Service) Known(ctx context.Context, repo, branch string, failures []Fai
 	})
 	var mu sync.Mutex
 	series := make([][]history.Series, len(failures))
-	err = s.each(ctx, v, func(t tab, g *grid.Grid) {
+	of := func(row string, _ bool) bool {
+		return slices.ContainsFunc(failures, func(f Failure) bool { return f.Test == row })
+	}
+	err = s.each(ctx, v, of, func(t tab, g *grid.Grid) {
 		for i, f := range failures {
 			one, ok := history.From(g, v.source(t), f.Test)
 			if !ok {

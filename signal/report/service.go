@@ -28,6 +28,13 @@ type Grids interface {
 	TabGrid(ctx context.Context, dash, tab string) (*grid.Grid, dashboard.Tab, grid.Options, error)
 }
 
+// Index is what Grids may be, too: it knows which of them have rows that match,
+// so that the others need not be read. failed says that the test failed in any
+// of the grid's builds.
+type Index interface {
+	Holding(ctx context.Context, match func(name string, failed bool) bool) (func(dash, tab string) bool, error)
+}
+
 // World is what is known besides results. Each may be nil in Options.
 type World interface {
 	// Issues are the open ones about failing and flaky tests.

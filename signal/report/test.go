@@ -38,8 +38,16 @@ type Test struct {
 }
 
 // each calls f with the grid of every test group once, as the first tab that
-// shows it has it; a few at a time, so f must be ready for that.
-func (s *Service) each(ctx context.Context, v *view, f func(tab, *grid.Grid)) error {
+// shows it has it; a few at a time, so f must be ready for that. Grids of which
+// it is known that none of their rows matches may be left out.
+func (s *Service) each(ctx context.Context, v *view, match func(name string, failed bool) bool, f func(tab, *grid.Grid)) error {
+	holds := func(dash, tab string) bool { return true }
+	if x, ok := s.o.Grids.(Index); ok {
+		var err error
+		if holds, err = x.Holding(ctx, match); err != nil {
+			return fmt.Errorf("looking for tests: %w", err)
+		}
+	}
 	seen := map[string]bool{}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(readers)
@@ -48,6 +56,9 @@ func (s *Service) each(ctx context.Context, v *view, f func(tab, *grid.Grid)) er
 			continue
 		}
 		seen[t.group.Name] = true
+		if !holds(t.dashboard, t.tab.Name) {
+			continue
+		}
 		g.Go(func() error {
 			read, _, _, err := s.o.Grids.TabGrid(ctx, t.dashboard, t.tab.Name)
 			if errors.Is(err, fs.ErrNotExist) {
@@ -74,7 +85,8 @@ func (s *Service) gather(ctx context.Context, v *view, name string) ([]history.S
 	var mu sync.Mutex
 	var all []history.Series
 	others := map[string][]string{}
-	err := s.each(ctx, v, func(t tab, g *grid.Grid) {
+	same := func(row string, _ bool) bool { return row == name || history.SameTest(row, name) }
+	err := s.each(ctx, v, same, func(t tab, g *grid.Grid) {
 		series, found := history.From(g, v.source(t), name)
 		var alike []string
 		for _, r := range g.Rows {
@@ -281,7 +293,14 @@ type hit struct {
 func (s *Service) hits(ctx context.Context, v *view, words string) (map[string]*hit, error) {
 	var mu sync.Mutex
 	hits := map[string]*hit{}
-	err := s.each(ctx, v, func(_ tab, g *grid.Grid) {
+	answers := func(row string, failed bool) bool {
+		if words == "" {
+			return failed
+		}
+		_, ok := history.Match(row, words)
+		return ok
+	}
+	err := s.each(ctx, v, answers, func(_ tab, g *grid.Grid) {
 		for _, r := range g.Rows {
 			rank, ok := history.Match(r.Name, words)
 			if words == "" { // a build as a whole is no test
@@ -298,7 +317,8 @@ func (s *Service) hits(ctx context.Context, v *view, words string) (map[string]*
 	if err != nil || len(hits) == 0 {
 		return hits, err
 	}
-	err = s.each(ctx, v, func(t tab, g *grid.Grid) {
+	found := func(row string, _ bool) bool { return hits[row] != nil }
+	err = s.each(ctx, v, found, func(t tab, g *grid.Grid) {
 		for _, r := range g.Rows {
 			h := hits[r.Name]
 			if h == nil {
