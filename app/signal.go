@@ -39,11 +39,14 @@ func (a *App) openSignal(context.Context) error {
 	}
 	from := &Results{own: a.Bucket}
 	if a.alone == nil {
-		from.remember(a.Bucket, a.dir(bucketDir))
+		if from.own, err = result.OpenFolder(a.dir(bucketDir)); err != nil {
+			return err
+		}
+		a.closers = append(a.closers, from.own)
 	}
 	o := signal.Options{
-		Bucket: a.Bucket, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") },
-		Configured: a.dashboards, Open: from.Open, List: from.List, Cache: cache, Look: a.attached || a.alone != nil, Now: a.o.Now, Log: a.o.Log,
+		Bucket: from.own, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") },
+		Configured: a.dashboards, Open: from.Open, Cache: cache, Look: a.attached || a.alone != nil, Now: a.o.Now, Log: a.o.Log,
 	}
 	if !o.Look {
 		o.Fresh, o.Patience = signalFresh, signalPatience
@@ -93,32 +96,22 @@ type Results struct {
 
 	mu     sync.Mutex
 	opened map[string]*blob.Bucket
-	// folders are the buckets that are folders of this machine.
-	folders map[*blob.Bucket]string
 }
 
-// List implements signal.Options.List: in folders it reads as little as there
-// is to read.
-func (r *Results) List(ctx context.Context, b *blob.Bucket, folder string) ([]result.Ref, error) {
-	r.mu.Lock()
-	dir, local := r.folders[b]
-	r.mu.Unlock()
-	if !local || !result.PlainPath(folder) {
-		return result.List(ctx, b, folder)
-	}
-	return result.ListFolder(os.DirFS(dir), folder)
-}
-
-// remember notes where a bucket is, if it is a folder.
-func (r *Results) remember(b *blob.Bucket, address string) {
+// openToRead opens the bucket of a URL, see OpenBucket, to be read only: a
+// folder in a way that its links do not lead out of it. It is not made if it is
+// missing.
+func openToRead(ctx context.Context, address string) (*blob.Bucket, error) {
 	dir, isFile := strings.CutPrefix(address, "file://")
 	if strings.Contains(dir, "://") || isFile && strings.ContainsAny(dir, "?#%") {
-		return
+		return OpenBucket(ctx, address)
 	}
-	if r.folders == nil {
-		r.folders = map[*blob.Bucket]string{}
+	if info, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("opening the results: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("opening the results: %s is no folder: name the one that holds them", dir)
 	}
-	r.folders[b] = dir
+	return result.OpenFolder(dir)
 }
 
 // OpenResults looks for results in the bucket of a URL, see OpenBucket; with an
@@ -127,21 +120,11 @@ func OpenResults(ctx context.Context, address string) (*Results, error) {
 	if address == "" {
 		return &Results{}, nil
 	}
-	if dir := strings.TrimPrefix(address, "file://"); !strings.Contains(dir, "://") && !strings.ContainsAny(dir, "?#%") {
-		// A folder that is written to may be made; one that is read from is there.
-		if info, err := os.Stat(dir); err != nil {
-			return nil, fmt.Errorf("opening the results: %w", err)
-		} else if !info.IsDir() {
-			return nil, fmt.Errorf("opening the results: %s is no folder: name the one that holds them", dir)
-		}
-	}
-	b, err := OpenBucket(ctx, address)
+	b, err := openToRead(ctx, address)
 	if err != nil {
 		return nil, err
 	}
-	r := &Results{named: b}
-	r.remember(b, address)
-	return r, nil
+	return &Results{named: b}, nil
 }
 
 // Open implements signal.Options.Open. In a bucket that was named, the folder
@@ -171,7 +154,7 @@ func (r *Results) Open(ctx context.Context, prefix string) (*blob.Bucket, string
 	if b := r.opened[address]; b != nil {
 		return b, rest, nil
 	}
-	b, err := OpenBucket(ctx, address)
+	b, err := openToRead(ctx, address)
 	if err != nil {
 		return nil, "", err
 	}
@@ -179,7 +162,6 @@ func (r *Results) Open(ctx context.Context, prefix string) (*blob.Bucket, string
 		r.opened = map[string]*blob.Bucket{}
 	}
 	r.opened[address] = b
-	r.remember(b, address)
 	return b, rest, nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 
 	"seaworthy/grid/dashboard"
@@ -26,16 +25,12 @@ import (
 func benchJob(b *testing.B) (bucket *blob.Bucket, list lister, folder string, now time.Time) {
 	b.Helper()
 	if dir := os.Getenv("SEAWORTHY_BENCH_BUCKET"); dir != "" {
-		bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{NoTempDir: true, Metadata: fileblob.MetadataDontWrite})
+		bucket, err := result.OpenFolder(dir)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { bucket.Close() })
-		files := os.DirFS(dir)
-		list := func(_ context.Context, _ *blob.Bucket, folder string) ([]result.Ref, error) {
-			return result.ListFolder(files, folder)
-		}
-		return bucket, list, os.Getenv("SEAWORTHY_BENCH_JOB"), time.Now()
+		return bucket, result.List, os.Getenv("SEAWORTHY_BENCH_JOB"), time.Now()
 	}
 	bucket = memblob.OpenBucket(nil)
 	b.Cleanup(func() { bucket.Close() })

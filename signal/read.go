@@ -332,14 +332,8 @@ func laidOut(ctx context.Context, p *place, refs []result.Ref, found []unread) (
 		if strings.HasSuffix(r.Path, ".txt") { // an alias
 			return true, nil
 		}
-		for _, name := range []string{result.StartedFile, result.FinishedFile} {
-			ok, err := p.bucket.Exists(ctx, path.Join(r.Path, name))
-			if err != nil {
-				return false, fmt.Errorf("looking into the build %s: %w", r.Path, err)
-			}
-			if ok {
-				return true, nil
-			}
+		if ok, err := result.Told(ctx, p.bucket, r.Path); ok || err != nil {
+			return ok, err
 		}
 	}
 	return false, nil

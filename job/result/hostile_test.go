@@ -154,23 +154,28 @@ func TestListNames(t *testing.T) {
 func TestFolderAndAlias(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	files := map[string]string{
+	texts := map[string]string{
 		"directory/7/started.json": `{}`, "directory/7.txt": "gs://b/pr-logs/pull/1/unit/7",
 		"directory/12.txt": "gs://b/pr-logs/pull/1/unit/12", "directory/07/started.json": `{}`,
 	}
-	for name, text := range files {
+	for name, text := range texts {
 		file := filepath.Join(dir, filepath.FromSlash(name))
 		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := []result.Ref{{ID: "07", Path: "directory/07"}, {ID: "7", Path: "directory/7.txt"}, {ID: "12", Path: "directory/12.txt"}}
-	b := memory(t, files)
+	b := memory(t, texts)
 	listed, err := result.List(t.Context(), b, "directory")
 	if err != nil || !slices.Equal(listed, want) {
 		t.Errorf("of a bucket: %v, %v; want %v", listed, err, want)
 	}
-	read, err := result.ListFolder(os.DirFS(dir), "directory")
+	files, err := result.OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	read, err := result.List(t.Context(), files, "directory")
 	if err != nil || !slices.Equal(read, want) {
 		t.Errorf("of a folder: %v, %v; want %v", read, err, want)
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +22,28 @@ import (
 // List lists the builds below a folder, oldest first, and follows no aliases:
 // see Follow.
 func List(ctx context.Context, b *blob.Bucket, folder string) ([]Ref, error) {
+	return ListFrom(ctx, b, folder, "", nil)
+}
+
+// steadyDigits is how long a number is that is made of the time, as Prow's are:
+// those of the next hundred years are as long.
+const steadyDigits = 16
+
+// ListFrom is List for one who wants no builds with lower numbers than that of
+// one: it may leave them out. A folder of a hundred thousand builds takes a
+// hundred requests to list, one after the other, and the newest of them one.
+//
+// begin has the bucket's service begin a listing with the names that sort after
+// one, if it can; as is what ListOptions.BeforeList gets. Names sort by their
+// characters, so it is not asked where a later number may be longer.
+func ListFrom(ctx context.Context, b *blob.Bucket, folder, id string, begin func(as func(any) bool, name string) error) ([]Ref, error) {
 	prefix := strings.TrimSuffix(folder, "/") + "/"
+	o := &blob.ListOptions{Prefix: prefix, Delimiter: "/"}
+	if begin != nil && len(id) >= steadyDigits && buildID.MatchString(id) {
+		o.BeforeList = func(as func(any) bool) error { return begin(as, id) }
+	}
 	var refs []Ref
-	for it := b.List(&blob.ListOptions{Prefix: prefix, Delimiter: "/"}); ; {
+	for it := b.List(o); ; {
 		o, err := it.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			break
@@ -57,43 +75,17 @@ func byID(x, y Ref) int {
 	return len(y.Path) - len(x.Path) // that of a folder lacks .txt
 }
 
-// refOf is the build that an entry of a job's folder stands for, if it does.
+// refOf is the build that an entry of a job's folder stands for, if it does; a
+// name that is no UTF-8 cannot be asked a bucket for.
 // Prow numbers builds, but other systems that write its layout name them after
 // versions or commits; of aliases only those with a number are such.
 func refOf(prefix, name string, dir bool) (Ref, bool) {
 	if dir {
-		return Ref{ID: name, Path: prefix + name}, name != ""
+		return Ref{ID: name, Path: prefix + name}, name != "" && utf8.ValidString(name)
 	}
 	id, isAlias := strings.CutSuffix(name, ".txt")
 	return Ref{ID: id, Path: prefix + name}, isAlias && name != latestFile && buildID.MatchString(id)
 }
-
-// ListFolder is List for a bucket that is a folder of files: it reads one
-// directory, where a listing looks into that of every build. Path is one that
-// files and keys have alike, see PlainPath.
-func ListFolder(files fs.FS, folder string) ([]Ref, error) {
-	folder = strings.TrimSuffix(folder, "/")
-	entries, err := fs.ReadDir(files, folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("listing the builds of %s: %w", folder, err)
-	}
-	var refs []Ref
-	for _, e := range entries {
-		if r, ok := refOf(folder+"/", e.Name(), e.IsDir()); ok {
-			refs = append(refs, r)
-		}
-	}
-	return oldestFirst(refs), nil
-}
-
-var plainPath = regexp.MustCompile(`^[0-9A-Za-z._-]+(/[0-9A-Za-z._-]+)*$`)
-
-// PlainPath reports whether a key names a file as it is: other characters are
-// written in another way on disk.
-func PlainPath(key string) bool { return fs.ValidPath(key) && plainPath.MatchString(key) }
 
 // longestAlias is how much of an alias is read, in bytes.
 const longestAlias = 4096

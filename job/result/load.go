@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
@@ -27,21 +28,14 @@ const (
 
 // LoadBuild reads the build at a path: started.json, finished.json,
 // podinfo.json and the tests of its JUnit files, after a single listing that
-// says which of them there are. What is malformed goes into Irregular. The
+// says which of them there are. What is malformed, or no file that can be read,
+// goes into Irregular and costs no more than itself. The log is not read. The
 // error wraps ErrNoBuild if neither started.json nor finished.json is there.
 func LoadBuild(ctx context.Context, b *blob.Bucket, build string) (Build, error) {
 	out := Build{ID: path.Base(build), Path: build}
-	files, err := out.files(ctx, b)
+	have, junit, err := out.files(ctx, b)
 	if err != nil {
 		return Build{}, err
-	}
-	have := map[string]bool{}
-	var junit []Artifact
-	for _, f := range files {
-		have[f.Name] = true
-		if name, ok := strings.CutPrefix(f.Name, ArtifactsFolder+"/"); ok && IsJUnit(name) {
-			junit = append(junit, Artifact{Name: name, Size: f.Size})
-		}
 	}
 	if !have[StartedFile] && !have[FinishedFile] {
 		return Build{}, fmt.Errorf("reading %s: %w", build, ErrNoBuild)
@@ -74,30 +68,90 @@ func LoadBuild(ctx context.Context, b *blob.Bucket, build string) (Build, error)
 	return out, nil
 }
 
-// files lists what is stored of a build, by names relative to its folder.
-func (o *Build) files(ctx context.Context, b *blob.Bucket) ([]Artifact, error) {
+// files lists what is stored of a build: which of the files that tell of it as a
+// whole, and the JUnit files, by names relative to its artifacts.
+func (o *Build) files(ctx context.Context, b *blob.Bucket) (have map[string]bool, junit []Artifact, err error) {
 	prefix := strings.TrimSuffix(o.Path, "/") + "/"
-	var all []Artifact
-	for it := b.List(&blob.ListOptions{Prefix: prefix}); ; {
+	have = map[string]bool{}
+	seen := 0
+	for it := b.List(&blob.ListOptions{Prefix: prefix}); ; seen++ {
 		object, err := it.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			return all, nil
+			return have, junit, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listing the files of %s: %w", o.Path, err)
+			return nil, nil, fmt.Errorf("listing the files of %s: %w", o.Path, err)
 		}
-		if len(all) == mostFiles {
+		if seen == mostFiles {
 			o.irregular("more than %d files: the rest was passed over", mostFiles)
-			return all, nil
+			return have, junit, o.beyond(ctx, b, have)
 		}
-		all = append(all, Artifact{Name: strings.TrimPrefix(object.Key, prefix), Size: object.Size})
+		file := strings.TrimPrefix(object.Key, prefix)
+		name, isArtifact := strings.CutPrefix(file, ArtifactsFolder+"/")
+		isJUnit := isArtifact && IsJUnit(name)
+		switch {
+		case object.Size < 0: // see OpenFolder
+			o.irregular("the folder %.200q cannot be read", file)
+			o.malformed("not all results can be read")
+		case !utf8.ValidString(file):
+			o.irregular("%.200q is no name and was passed over", file)
+			if isJUnit {
+				o.malformed("not all results can be read")
+			}
+		case isJUnit:
+			junit = append(junit, Artifact{Name: name, Size: object.Size})
+		case told[file]:
+			have[file] = true
+		}
 	}
+}
+
+// told are the files that tell of a build as a whole.
+var told = map[string]bool{StartedFile: true, FinishedFile: true, PodInfoFile: true}
+
+// beyond looks for those of them that a listing did not come to.
+func (o *Build) beyond(ctx context.Context, b *blob.Bucket, have map[string]bool) error {
+	for name := range told {
+		if have[name] {
+			continue
+		}
+		ok, err := there(ctx, b, path.Join(o.Path, name))
+		if err != nil {
+			return err
+		}
+		have[name] = ok
+	}
+	return nil
+}
+
+// there reports whether a bucket has a key, even if it cannot be read.
+func there(ctx context.Context, b *blob.Bucket, key string) (bool, error) {
+	ok, err := b.Exists(ctx, key)
+	if errors.Is(err, ErrUnreadable) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("looking for %s: %w", key, err)
+	}
+	return ok, nil
+}
+
+// Told reports whether there is a build at a path in Prow's layout: whether it
+// says that it started or finished.
+func Told(ctx context.Context, b *blob.Bucket, build string) (bool, error) {
+	for _, name := range []string{StartedFile, FinishedFile} {
+		if ok, err := there(ctx, b, path.Join(build, name)); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
 }
 
 // jsonFile is a file as it is stored; there is none if data is nil.
 type jsonFile struct {
-	data []byte
-	long bool
+	data  []byte
+	long  bool
+	fault error // there is one, but it cannot be read
 }
 
 func readJSON(ctx context.Context, b *blob.Bucket, key string) (jsonFile, error) {
@@ -109,6 +163,9 @@ func readJSON(ctx context.Context, b *blob.Bucket, key string) (jsonFile, error)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return jsonFile{}, nil // deleted since it was listed
 	}
+	if errors.Is(err, ErrUnreadable) {
+		return jsonFile{fault: err}, nil
+	}
 	if err != nil {
 		return jsonFile{}, fmt.Errorf("reading %s: %w", key, err)
 	}
@@ -117,17 +174,19 @@ func readJSON(ctx context.Context, b *blob.Bucket, key string) (jsonFile, error)
 		return jsonFile{}, fmt.Errorf("reading %s: %w", key, err)
 	}
 	data = inflated(data, limit)
-	return jsonFile{data, int64(len(data)) > limit}, nil
+	return jsonFile{data: data, long: int64(len(data)) > limit}, nil
 }
 
 // object reads a file as a JSON object; nil if it is none, which makes the build
 // malformed: what it says of itself cannot be known.
 func (o *Build) object(name string, f jsonFile) map[string]any {
-	if f.data == nil {
+	if f.data == nil && f.fault == nil {
 		return nil
 	}
 	var fields map[string]any
 	switch err := json.Unmarshal(f.data, &fields); {
+	case f.fault != nil:
+		o.irregular("%s: %v", name, ErrUnreadable)
 	case f.long:
 		o.irregular("%s is larger than %d bytes and was passed over", name, maxJSON)
 	case err != nil || fields == nil:
@@ -183,6 +242,10 @@ func (p *junitParser) file(ctx context.Context, b *blob.Bucket, folder string, f
 	r, err := b.NewReader(ctx, key, nil)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return out, nil // deleted since it was listed
+	}
+	if errors.Is(err, ErrUnreadable) {
+		out.fault = &MalformedError{Why: ErrUnreadable.Error()}
+		return out, nil
 	}
 	if err != nil {
 		return out, fmt.Errorf("reading %s: %w", key, err)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gocloud.dev/blob"
 	"golang.org/x/sync/errgroup"
@@ -56,7 +57,7 @@ func PlainBuilds(ctx context.Context, b *blob.Bucket, folder string) ([]PlainRef
 			return nil, fmt.Errorf("listing the results in %s: more than %d files: name a smaller folder", folder, mostPlain)
 		}
 		name := strings.TrimPrefix(o.Key, prefix)
-		if !strings.HasSuffix(strings.ToLower(name), ".xml") {
+		if !strings.HasSuffix(strings.ToLower(name), ".xml") || !utf8.ValidString(name) {
 			continue
 		}
 		id, file, below := strings.Cut(name, "/")

@@ -60,11 +60,13 @@ const (
 
 // pod reads podinfo.json.
 func (o *Build) pod(f jsonFile) {
-	if f.data == nil {
+	if f.data == nil && f.fault == nil {
 		return
 	}
 	var info podInfo
 	switch err := json.Unmarshal(f.data, &info); {
+	case f.fault != nil:
+		o.irregular("%s: %v", PodInfoFile, ErrUnreadable)
 	case f.long:
 		o.irregular("%s is larger than %d bytes and was passed over", PodInfoFile, maxPodInfo)
 	case err != nil:

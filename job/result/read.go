@@ -181,8 +181,8 @@ func OpenLog(ctx context.Context, b *blob.Bucket, build string, offset, length i
 }
 
 func missing(what string, err error) error {
-	if gcerrors.Code(err) == gcerrors.NotFound {
-		return fmt.Errorf("reading %s: %w", what, ErrNoBuild)
+	if gcerrors.Code(err) == gcerrors.NotFound || errors.Is(err, ErrUnreadable) {
+		return fmt.Errorf("reading %s: %w: %w", what, ErrNoBuild, err)
 	}
 	return fmt.Errorf("reading %s: %w", what, err)
 }
