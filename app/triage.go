@@ -25,10 +25,33 @@ const reconcileEvery = 6 * time.Hour
 // openSignal and before anything is read.
 func (a *App) openTriage() {
 	a.Triage = live.New(live.Options{
-		Store: a.Store, Sorter: live.Triage{}, Now: a.o.Now, Merges: a.merges,
+		Store: a.Store, Sorter: live.Triage{}, Now: a.o.Now, Merges: a.merges, KeepFor: a.keepFailures,
 		Changed: func() { a.publish(topicTriage) },
 	})
 	a.Signal.Consume("triage", a.recordFailures)
+}
+
+// keepFailures is how long failures and clusters are kept: as long as any of the
+// repositories wants. What is wrong in a configuration is an error, so that
+// nothing is removed that somebody wanted to keep.
+func (a *App) keepFailures(ctx context.Context) (live.Retention, error) {
+	repos, err := a.Repos(ctx)
+	if err != nil {
+		return live.Retention{}, err
+	}
+	var keep live.Retention // for nothing is for as long as is usual
+	for _, repo := range repos {
+		p, err := a.Project(ctx, repo, "")
+		if errors.Is(err, forge.ErrNotFound) || errors.Is(err, git.ErrNotFound) { // nothing was pushed yet
+			continue
+		}
+		if err != nil {
+			return live.Retention{}, err
+		}
+		failures, clusters := p.Triage.Keep()
+		keep.Failures, keep.Clusters = max(keep.Failures, failures), max(keep.Clusters, clusters)
+	}
+	return keep, nil
 }
 
 // recordFailures hands the failed tests of a build to triage.
@@ -87,20 +110,29 @@ func saysNothing(message string) bool {
 	return true
 }
 
-// runTriage clusters all failures anew from time to time.
+// firstReconcile is how long after its start a platform clusters anew: one that
+// is restarted often does so, too, but not while it takes up what it missed.
+const firstReconcile = 10 * time.Minute
+
+// runTriage reads what is kept, so that no page has to wait for it, and clusters
+// all failures anew from time to time.
 func (a *App) runTriage(ctx context.Context) error {
-	tick := time.NewTicker(reconcileEvery)
-	defer tick.Stop()
+	if _, err := a.Triage.List(ctx, live.Filter{Limit: 1}); err != nil && ctx.Err() == nil {
+		a.o.Log.Error("reading the failures kept", "error", err) // the first page tries again
+	}
+	next := time.NewTimer(firstReconcile)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-next.C:
 		}
 		change, err := a.Triage.Reconcile(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
+		next.Reset(reconcileEvery)
 		if err != nil {
 			// The clusters stay as they are until the next time.
 			a.o.Log.Error("clustering failures anew", "error", err)
@@ -194,7 +226,7 @@ func (a *App) linkIssue(ctx context.Context, e forge.Event) error {
 		return nil
 	}
 	link := "/" + e.Repo.String() + "/issues/" + strconv.Itoa(e.Issue.Number)
-	if err := a.Triage.Describe(ctx, found[1], nil, &link); err != nil && !errors.Is(err, live.ErrNoCluster) {
+	if err := a.Triage.Describe(ctx, found[1], e.Issue.Author, nil, &link); err != nil && !errors.Is(err, live.ErrNoCluster) {
 		return err
 	}
 	return nil

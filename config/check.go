@@ -49,6 +49,7 @@ func (c *checker) project(p Project) {
 	c.grid(p.Grid)
 	c.alerts(p.Alerts)
 	c.signal(p.Signal)
+	c.triage(p.Triage)
 }
 
 // once fails for what is named a second time.

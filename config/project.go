@@ -25,6 +25,7 @@ type Project struct {
 	Grid     Grid                   `json:"grid" doc:"How test results are shown."`
 	Alerts   Alerts                 `json:"alerts" doc:"Who is told when tests begin to fail again and again."`
 	Signal   Signal                 `json:"signal" doc:"What decides whether a branch is red, yellow or green."`
+	Triage   Triage                 `json:"triage" doc:"How long failures of tests are followed."`
 
 	// Warnings of Parse: the file can be used, but look at these.
 	Warnings []strict.Problem `json:"-"`
@@ -165,6 +166,7 @@ func defaults() Project {
 			Files:     []string{"LICENSE*", "README*"},
 		},
 		Signal: defaultSignal(),
+		Triage: defaultTriage(),
 		Release: Release{
 			TagPrefix:     "v",
 			Tags:          Tags{Sign: "auto"},

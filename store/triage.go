@@ -48,8 +48,8 @@ func triageRows(ctx context.Context, tx *sql.Tx, after int64) (r live.Rows, stat
 	if state.Epoch > after {
 		after = 0
 	}
-	if r.Clusters, err = selectTriage(ctx, tx, `SELECT number, id, text, first_seen, last_seen, origins, owner, issue, hits, into_id, from_id
-		FROM triage_cluster WHERE seq > $1 ORDER BY number`, after, scanCluster); err != nil {
+	if r.Clusters, err = selectTriage(ctx, tx, `SELECT number, id, text, first_seen, last_seen, origins, owner, issue, hits, into_id, from_id,
+		owner_by, owner_at, issue_by, issue_at FROM triage_cluster WHERE seq > $1 ORDER BY number`, after, scanCluster); err != nil {
 		return r, state, err
 	}
 	if r.Texts, err = selectTriage(ctx, tx, `SELECT number, cluster, hash, sample FROM triage_text WHERE seq > $1 ORDER BY number`, after,
@@ -79,9 +79,10 @@ func selectTriage[T any](ctx context.Context, tx *sql.Tx, text string, after int
 type origins struct{ First, Landed, Good live.Origin }
 
 func scanCluster(scan func(...any) error) (c live.StoredCluster, err error) {
-	var first, last int64
+	var first, last, ownerAt, issueAt int64
 	var text string
-	if err := scan(&c.Number, &c.ID, &c.Text, &first, &last, &text, &c.Owner, &c.Issue, &c.Hits, &c.Into, &c.From); err != nil {
+	if err := scan(&c.Number, &c.ID, &c.Text, &first, &last, &text, &c.Owner, &c.Issue, &c.Hits, &c.Into, &c.From,
+		&c.OwnerBy.By, &ownerAt, &c.IssueBy.By, &issueAt); err != nil {
 		return c, err
 	}
 	var o origins
@@ -90,6 +91,7 @@ func scanCluster(scan func(...any) error) (c live.StoredCluster, err error) {
 	}
 	c.First, c.Landed, c.Good = o.First, o.Landed, o.Good
 	c.FirstSeen, c.LastSeen = FromMicros(first), FromMicros(last)
+	c.OwnerBy.At, c.IssueBy.At = FromMicros(ownerAt), FromMicros(issueAt)
 	return c, nil
 }
 
@@ -188,14 +190,22 @@ func putCluster(ctx context.Context, tx *sql.Tx, seq int64, c live.StoredCluster
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO triage_cluster (number, seq, id, text, first_seen, last_seen, origins, owner, issue, hits, into_id, from_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		INSERT INTO triage_cluster (number, seq, id, text, first_seen, last_seen, origins, owner, issue, hits, into_id, from_id,
+			owner_by, owner_at, issue_by, issue_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		ON CONFLICT (number) DO UPDATE SET seq = excluded.seq, first_seen = excluded.first_seen, last_seen = excluded.last_seen,
 			origins = excluded.origins, hits = excluded.hits, into_id = excluded.into_id, from_id = excluded.from_id,
-			owner = CASE WHEN triage_cluster.owner = '' THEN excluded.owner ELSE triage_cluster.owner END,
-			issue = CASE WHEN triage_cluster.issue = '' THEN excluded.issue ELSE triage_cluster.issue END`,
-		c.Number, seq, clean(c.ID), clean(c.Text), Micros(c.FirstSeen), Micros(c.LastSeen), text, clean(c.Owner), clean(c.Issue), c.Hits, clean(c.Into), clean(c.From))
+			owner = `+unlessSet("owner", "owner")+`, owner_by = `+unlessSet("owner", "owner_by")+`, owner_at = `+unlessSet("owner", "owner_at")+`,
+			issue = `+unlessSet("issue", "issue")+`, issue_by = `+unlessSet("issue", "issue_by")+`, issue_at = `+unlessSet("issue", "issue_at"),
+		c.Number, seq, clean(c.ID), clean(c.Text), Micros(c.FirstSeen), Micros(c.LastSeen), text, clean(c.Owner), clean(c.Issue), c.Hits, clean(c.Into), clean(c.From),
+		clean(c.OwnerBy.By), Micros(c.OwnerBy.At), clean(c.IssueBy.By), Micros(c.IssueBy.At))
 	return err
+}
+
+// unlessSet is the value of a column as it was where what it is about was set,
+// else the new one.
+func unlessSet(what, column string) string {
+	return `CASE WHEN triage_cluster.` + what + ` = '' THEN excluded.` + column + ` ELSE triage_cluster.` + column + ` END`
 }
 
 // MoveTriage implements live.Store.
@@ -233,9 +243,11 @@ func (db *DB) RemoveTriage(ctx context.Context, seq int64, r live.Removal) (live
 }
 
 // DescribeTriage implements live.Store.
-func (db *DB) DescribeTriage(ctx context.Context, cluster int64, owner, issue string) (live.State, error) {
+func (db *DB) DescribeTriage(ctx context.Context, cluster int64, d live.Description) (live.State, error) {
 	return db.writeTriage(ctx, -1, false, func(tx *sql.Tx, seq int64) error {
-		ok, err := changed(tx.ExecContext(ctx, `UPDATE triage_cluster SET owner = $1, issue = $2, seq = $3 WHERE number = $4`, clean(owner), clean(issue), seq, cluster))
+		ok, err := changed(tx.ExecContext(ctx, `
+			UPDATE triage_cluster SET owner = $1, owner_by = $2, owner_at = $3, issue = $4, issue_by = $5, issue_at = $6, seq = $7 WHERE number = $8`,
+			clean(d.Owner), clean(d.OwnerBy.By), Micros(d.OwnerBy.At), clean(d.Issue), clean(d.IssueBy.By), Micros(d.IssueBy.At), seq, cluster))
 		if err == nil && !ok {
 			return fmt.Errorf("cluster %d: %w", cluster, ErrNotFound)
 		}

@@ -1,7 +1,6 @@
 package live_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,7 +81,12 @@ func (m *memory) write(seq int64, rewrites bool, change func(seq int64) error) (
 func (m *memory) putCluster(seq int64, c live.StoredCluster) {
 	if old, ok := m.clusters[c.Number]; ok {
 		c.ID, c.Text = old.row.ID, old.row.Text
-		c.Owner, c.Issue = cmp.Or(old.row.Owner, c.Owner), cmp.Or(old.row.Issue, c.Issue)
+		if old.row.Owner != "" {
+			c.Owner, c.OwnerBy = old.row.Owner, old.row.OwnerBy
+		}
+		if old.row.Issue != "" {
+			c.Issue, c.IssueBy = old.row.Issue, old.row.IssueBy
+		}
 	}
 	m.clusters[c.Number] = kept[live.StoredCluster]{seq, c}
 }
@@ -140,13 +144,13 @@ func (m *memory) RemoveTriage(_ context.Context, seq int64, r live.Removal) (liv
 	})
 }
 
-func (m *memory) DescribeTriage(_ context.Context, cluster int64, owner, issue string) (live.State, error) {
+func (m *memory) DescribeTriage(_ context.Context, cluster int64, d live.Description) (live.State, error) {
 	return m.write(-1, false, func(seq int64) error {
 		c, ok := m.clusters[cluster]
 		if !ok {
 			return fmt.Errorf("cluster %d is not there", cluster)
 		}
-		c.row.Owner, c.row.Issue, c.seq = owner, issue, seq
+		c.row.Description, c.seq = d, seq
 		m.clusters[cluster] = c
 		return nil
 	})
@@ -206,8 +210,8 @@ func (f *faulty) RemoveTriage(ctx context.Context, seq int64, r live.Removal) (l
 	return fault(f, "remove", func() (live.State, error) { return f.Store.RemoveTriage(ctx, seq, r) })
 }
 
-func (f *faulty) DescribeTriage(ctx context.Context, cluster int64, owner, issue string) (live.State, error) {
-	return fault(f, "describe", func() (live.State, error) { return f.Store.DescribeTriage(ctx, cluster, owner, issue) })
+func (f *faulty) DescribeTriage(ctx context.Context, cluster int64, d live.Description) (live.State, error) {
+	return fault(f, "describe", func() (live.State, error) { return f.Store.DescribeTriage(ctx, cluster, d) })
 }
 
 // days are what is told to a service over three weeks: builds, one of them
@@ -276,7 +280,7 @@ func voyage(t *testing.T, db live.Store, crash bool) (list live.List, details []
 		if issue != "" {
 			i = &issue
 		}
-		return s.Describe(t.Context(), l.Clusters[0].ID, o, i)
+		return s.Describe(t.Context(), l.Clusters[0].ID, "ada", o, i)
 	}
 	for step, do := range days(c, func(rule string) { by = rule }, func(r live.Result) error { return s.Record(t.Context(), r) },
 		func() error { _, err := s.Reconcile(t.Context()); return err }, named) {

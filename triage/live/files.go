@@ -102,7 +102,7 @@ func (t *Table) fill(clusters []triage.ClusterData, builds map[buildKey]Build) (
 		if _, twice := t.ids[c.ID]; twice {
 			return 0, fmt.Errorf("two clusters have the id %s", c.ID)
 		}
-		at := t.addCluster(Facts{ID: c.ID, Text: c.Text, Owner: ownerName(c.Owner)}, 0)
+		at := t.addCluster(Facts{ID: c.ID, Text: c.Text, Description: Description{Owner: ownerName(c.Owner)}}, 0)
 		t.clusters[at].spans = c.Spans
 		sample := t.addText(at, c.ID, c.Text, 0)
 		for _, test := range c.Tests {

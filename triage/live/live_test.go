@@ -223,10 +223,10 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("owned by %q", l.Clusters[0].Owned)
 		}
 		id, owner, issue := l.Clusters[0].ID, " SIG-Storage ", "https://forge/harbour/halyard/issues/4"
-		if err := s.Describe(t.Context(), id, &owner, nil); err != nil {
+		if err := s.Describe(t.Context(), id, "ada", &owner, nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := other.Describe(t.Context(), id, nil, &issue); err != nil {
+		if err := other.Describe(t.Context(), id, "ben", nil, &issue); err != nil {
 			t.Fatal(err)
 		}
 		record(t, s, build(2, 0.5, fail("[sig-node] TestA", "timeout 2"))) // leaves them alone
@@ -236,7 +236,7 @@ func TestDescribe(t *testing.T) {
 				t.Errorf("owner %q, issue %q, %d hits", x.Owned, x.Issue, x.Hits)
 			}
 		}
-		if err := s.Describe(t.Context(), "nothing", &owner, nil); !errors.Is(err, live.ErrNoCluster) {
+		if err := s.Describe(t.Context(), "nothing", "ada", &owner, nil); !errors.Is(err, live.ErrNoCluster) {
 			t.Errorf("no cluster: %v", err)
 		}
 	})
@@ -295,7 +295,7 @@ func TestIdentityOverDays(t *testing.T) {
 		}
 		// Everything is one matter after all.
 		owner := "storage"
-		if err := s.Describe(t.Context(), land.ID, &owner, nil); err != nil {
+		if err := s.Describe(t.Context(), land.ID, "ada", &owner, nil); err != nil {
 			t.Fatal(err)
 		}
 		by = "one"

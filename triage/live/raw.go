@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"seaworthy/triage"
 )
@@ -69,17 +68,13 @@ func fromGroups(groups []triage.Group, builds []triage.Build) *Table {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		x, y := &builds[a], &builds[b]
-		return cmp.Or(cmp.Compare(x.Started, y.Started), cmp.Compare(x.Path, y.Path))
+		return earlier(&builds[a], &builds[b])
 	})
 	row := make([]int32, len(builds))
 	for n, i := range order {
 		b := &builds[i]
 		row[i] = int32(n)
-		t.addBuild(Build{
-			Path: b.Path, Job: strings.TrimPrefix(b.Job, "pr:"), Pull: pullOf(b.Job, b.PR), Started: time.Unix(b.Started, 0).UTC(),
-			Elapsed: time.Duration(b.Elapsed) * time.Second, Tests: b.TestsRun, Passed: b.Result == "SUCCESS",
-		}, 0)
+		t.addBuild(foreignBuild(b), 0)
 	}
 	slices.SortStableFunc(all, func(a, b failure) int { return cmp.Compare(row[a.build], row[b.build]) })
 	for _, f := range all {

@@ -26,7 +26,11 @@ type Change struct {
 // long, failures are recorded and pages answered as ever.
 func (s *Service) Reconcile(ctx context.Context) (Change, error) {
 	var c Change
-	if err := s.alone(ctx, func() (State, error) { return s.remove(ctx, &c) }); err != nil {
+	keep, err := s.retention(ctx)
+	if err != nil {
+		return c, fmt.Errorf("removing old failures: %w", err)
+	}
+	if err := s.alone(ctx, func() (State, error) { return s.remove(ctx, keep, &c) }); err != nil {
 		return c, fmt.Errorf("removing old failures: %w", err)
 	}
 	for range attempts {
@@ -225,17 +229,16 @@ func (p *regrouping) rewrite(overlaps []overlap) {
 	t := p.t
 	p.number, p.facts, p.changed = make([]int64, len(p.groups)), make([]Facts, len(p.groups)), make([]bool, len(p.groups))
 	p.of = map[int32]int{}
-	ids := planner{t: t, touched: map[int32]*Facts{}}
+	ids, fresh := newPlanner(t), int64(0)
 	for g, place := range p.place {
 		if place >= 0 {
 			p.number[g], p.facts[g] = t.clusters[place].number, t.clusters[place].Facts
 			p.of[place] = g
 			continue
 		}
-		fresh := int32(len(ids.touched))
-		p.number[g] = t.nextCluster() + int64(fresh)
+		p.number[g] = t.nextCluster() + fresh
+		fresh++
 		p.facts[g] = Facts{ID: ids.name(p.first(g)), Text: t.texts[p.groups[g][0]].sample, From: p.parent(g, overlaps)}
-		ids.touched[fresh] = &Facts{ID: p.facts[g].ID}
 		p.split++
 	}
 	target := make([]int, len(t.texts))
@@ -321,7 +324,7 @@ func (p *regrouping) bury(overlaps []overlap, left map[int32]int) {
 // join takes over the history of a cluster that has become a part of this one.
 func (f *Facts) join(gone Facts) {
 	f.Hits += gone.Hits
-	f.Owner, f.Issue = cmp.Or(f.Owner, gone.Owner), cmp.Or(f.Issue, gone.Issue)
+	f.inherit(gone.Description)
 	if gone.LastSeen.After(f.LastSeen) {
 		f.LastSeen = gone.LastSeen
 	}
@@ -335,9 +338,9 @@ func (f *Facts) join(gone Facts) {
 
 // remove leaves out builds that are too old, texts that no failure has, but one
 // of each cluster so that it is known again, and clusters unseen for long.
-func (s *Service) remove(ctx context.Context, c *Change) (State, error) {
+func (s *Service) remove(ctx context.Context, keep Retention, c *Change) (State, error) {
 	now := s.o.Now()
-	r := Removal{Before: now.Add(-s.o.Keep).Truncate(time.Second)}
+	r := Removal{Before: now.Add(-keep.Failures).Truncate(time.Second)}
 	t := s.table
 	used := make([]int, len(t.texts))
 	tests := make([]bool, len(t.tests.all))
@@ -356,7 +359,7 @@ func (s *Service) remove(ctx context.Context, c *Change) (State, error) {
 	if removed == 0 {
 		return s.state, nil
 	}
-	old := now.Add(-s.o.KeepClusters)
+	old := now.Add(-keep.Clusters)
 	kept := map[int32]bool{} // clusters with a text
 	for i := range t.clusters {
 		if cl := &t.clusters[i]; cl.LastSeen.Before(old) && cl.LastSeen.Before(r.Before) {

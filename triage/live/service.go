@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +21,8 @@ type Result struct {
 type Failure struct {
 	Test string
 	Text string
+
+	hash string // of the text's key, if it is known already
 }
 
 // Options are what a Service works with. Store, Sorter and Now are needed.
@@ -30,9 +30,11 @@ type Options struct {
 	Store  Store
 	Sorter Sorter
 	Now    func() time.Time
-	// Keep is how long failures are kept, 14 days when zero; clusters are kept
-	// without them for KeepClusters, 400 days when zero.
-	Keep, KeepClusters time.Duration
+	// Keep is how long failures and clusters are kept, DefaultRetention where it is
+	// zero. KeepFor says so in its place if it is not nil, and is asked from time to
+	// time; while it fails nothing is removed and nothing passed over as too old.
+	Keep    Retention
+	KeepFor func(context.Context) (Retention, error)
 	// Merges lists what was merged into a repository after one commit up to
 	// another, newest first. Nil knows nothing.
 	Merges func(ctx context.Context, repo, from, to string) ([]Merge, error)
@@ -73,17 +75,13 @@ type Service struct {
 	filled atomic.Bool // the table has been read once
 
 	merges mergeMemo
+	keep   retentionMemo
 }
 
 // New returns a service; it reads the store when it is first asked for
 // something.
 func New(o Options) *Service {
-	if o.Keep == 0 {
-		o.Keep = Days * 24 * time.Hour
-	}
-	if o.KeepClusters == 0 {
-		o.KeepClusters = 400 * 24 * time.Hour
-	}
+	o.Keep = o.Keep.orDefault()
 	return &Service{o: o, table: NewTable()}
 }
 
@@ -94,19 +92,48 @@ const attempts = 10
 // changes nothing, so that whoever calls may do so again after a crash. Builds
 // that are too old to be kept are passed over.
 func (s *Service) Record(ctx context.Context, r Result) error {
-	if r.Path == "" || r.Job == "" {
-		return errors.New("recording failures: the build has no path or no job")
+	_, err := s.RecordAll(ctx, []Result{r})
+	return err
+}
+
+// Recorded counts what RecordAll did with builds, and the failures of those that
+// were new.
+type Recorded struct {
+	New      int `json:"new"`
+	Known    int `json:"known"` // were there already: nothing changed
+	Old      int `json:"old"`   // are older than failures are kept: passed over
+	Failures int `json:"failures"`
+}
+
+func (r *Recorded) add(o Recorded) {
+	r.New, r.Known, r.Old, r.Failures = r.New+o.New, r.Known+o.Known, r.Old+o.Old, r.Failures+o.Failures
+}
+
+// RecordAll does what Record does for each of the builds in their order, in one
+// write: all of them are taken up or none.
+func (s *Service) RecordAll(ctx context.Context, all []Result) (Recorded, error) {
+	for _, r := range all {
+		if r.Path == "" || r.Job == "" {
+			return Recorded{}, errors.New("recording failures: the build has no path or no job")
+		}
 	}
-	if r.Started.Before(s.o.Now().Add(-s.o.Keep)) {
-		return nil
+	if len(all) == 0 {
+		return Recorded{}, nil
+	}
+	oldest := time.Time{}
+	if keep, err := s.retention(ctx); err == nil { // else nothing is lost: what is too old goes with the next Reconcile
+		oldest = s.o.Now().Add(-keep.Failures)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var done Recorded
 	err := s.write(ctx, func() (State, error) {
-		if _, known := s.table.paths[r.Path]; known {
+		var fresh []Result
+		fresh, done = s.sift(all, oldest)
+		if len(fresh) == 0 {
 			return s.state, nil
 		}
-		rows := s.plan(r)
+		rows := s.plan(fresh)
 		state, err := s.o.Store.AddTriage(ctx, s.state.Seq, rows)
 		if err != nil {
 			s.index = nil // it knows texts that are not stored
@@ -118,9 +145,37 @@ func (s *Service) Record(ctx context.Context, r Result) error {
 		return state, nil
 	})
 	if err != nil {
-		return fmt.Errorf("recording the failures of %s: %w", r.Path, err)
+		return Recorded{}, fmt.Errorf("recording the failures of %s: %w", nameOf(all), err)
 	}
-	return nil
+	return done, nil
+}
+
+// sift leaves out builds that are known or too old.
+func (s *Service) sift(all []Result, oldest time.Time) (fresh []Result, done Recorded) {
+	here := map[string]bool{}
+	for _, r := range all {
+		_, known := s.table.paths[r.Path]
+		switch {
+		case known || here[r.Path]:
+			done.Known++
+		case r.Started.Before(oldest):
+			done.Old++
+		default:
+			here[r.Path] = true
+			fresh = append(fresh, r)
+			done.New++
+			done.Failures += len(r.Failures)
+		}
+	}
+	return fresh, done
+}
+
+// nameOf names builds in an error.
+func nameOf(all []Result) string {
+	if len(all) == 1 {
+		return all[0].Path
+	}
+	return fmt.Sprintf("%s and %d other builds", all[0].Path, len(all)-1)
 }
 
 // write brings the table up to date and calls change, again if another process
@@ -217,37 +272,6 @@ func (s *Service) Of(ctx context.Context, build, test string) (id string, ok boo
 	return id, ok, nil
 }
 
-// Describe sets who owns a cluster and which issue tells of it; nil leaves what
-// is there. The error wraps ErrNoCluster if there is no such cluster.
-func (s *Service) Describe(ctx context.Context, id string, owner, issue *string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.write(ctx, func() (State, error) {
-		i, ok := s.table.find(id)
-		if !ok {
-			return s.state, fmt.Errorf("cluster %s: %w", id, ErrNoCluster)
-		}
-		c := s.table.clusters[i]
-		if owner != nil {
-			c.Owner = ownerName(*owner)
-		}
-		if issue != nil {
-			c.Issue = strings.TrimSpace(*issue)
-		}
-		if c.Owner == s.table.clusters[i].Owner && c.Issue == s.table.clusters[i].Issue {
-			return s.state, nil
-		}
-		state, err := s.o.Store.DescribeTriage(ctx, c.number, c.Owner, c.Issue)
-		if err != nil || state.Seq != s.state.Seq+1 {
-			return s.state, err // the table follows with the next refresh
-		}
-		s.table.mu.Lock()
-		defer s.table.mu.Unlock()
-		s.table.clusters[i].Owner, s.table.clusters[i].Issue = c.Owner, c.Issue
-		return state, nil
-	})
-}
-
 // ready makes the index if there is none.
 func (s *Service) ready() {
 	if s.index != nil {
@@ -264,145 +288,4 @@ func (s *Service) ready() {
 func hash(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])
-}
-
-// plan says which rows a build adds. It changes nothing but the index.
-func (s *Service) plan(r Result) Rows {
-	s.ready()
-	p := planner{s: s, t: s.table, tests: map[string]int64{}, texts: map[string]StoredText{}, touched: map[int32]*Facts{}}
-	b := StoredBuild{Number: s.table.nextBuild(), Build: r.Build}
-	b.Started = b.Started.UTC().Truncate(time.Second)
-	for _, f := range r.Failures {
-		test, text := p.test(f.Test), p.text(f, r)
-		b.Failures = append(b.Failures, StoredFailure{test, text.Number})
-		p.note(int32(text.Cluster), b.Build, f.Test)
-	}
-	p.vouch(b.Build, r.Failures)
-	p.rows.Builds = []StoredBuild{b}
-	places := make([]int32, 0, len(p.touched))
-	for place := range p.touched {
-		places = append(places, place)
-	}
-	slices.Sort(places)
-	for _, place := range places {
-		p.rows.Clusters = append(p.rows.Clusters, StoredCluster{p.number(place), *p.touched[place]})
-	}
-	for i, x := range p.rows.Texts { // until here they hold places
-		p.rows.Texts[i].Cluster = p.number(int32(x.Cluster))
-	}
-	return p.rows
-}
-
-// planner gathers the rows of one build.
-type planner struct {
-	s       *Service
-	t       *Table
-	rows    Rows
-	tests   map[string]int64
-	texts   map[string]StoredText
-	touched map[int32]*Facts // by place in the table, or behind its end
-	fresh   int32            // clusters behind the end
-}
-
-func (p *planner) test(name string) int64 {
-	if i, ok := p.t.tests.at[name]; ok {
-		return p.t.testNumbers[i]
-	}
-	n, ok := p.tests[name]
-	if !ok {
-		n = p.t.nextTest() + int64(len(p.tests))
-		p.tests[name] = n
-		p.rows.Tests = append(p.rows.Tests, StoredTest{n, name})
-	}
-	return n
-}
-
-// text finds the text in the table or among those of this build, or adds it.
-// The cluster of what it returns is a place.
-func (p *planner) text(f Failure, r Result) StoredText {
-	h := hash(p.s.o.Sorter.Key(f.Text))
-	if i, ok := p.t.hashes[h]; ok {
-		return StoredText{Number: p.t.texts[i].number, Cluster: int64(p.t.texts[i].cluster)}
-	}
-	if x, ok := p.texts[h]; ok {
-		return x
-	}
-	place, known := p.s.index.Find(f.Text)
-	if !known {
-		place = int32(len(p.t.clusters)) + p.fresh
-		p.fresh++
-		p.touched[place] = &Facts{ID: p.name(h), Text: f.Text}
-	}
-	p.s.index.Add(f.Text, place)
-	x := StoredText{Number: p.t.nextText() + int64(len(p.texts)), Cluster: int64(place), Hash: h, Sample: f.Text}
-	p.texts[h] = x
-	p.rows.Texts = append(p.rows.Texts, x)
-	return x
-}
-
-// shortest is how many digits a cluster's name has; it gets more if two
-// clusters would share them.
-const shortest = 20
-
-func (p *planner) name(hash string) string {
-	for n := shortest; n < len(hash); n++ {
-		_, taken := p.t.ids[hash[:n]]
-		for _, f := range p.touched {
-			taken = taken || f.ID == hash[:n]
-		}
-		if !taken {
-			return hash[:n]
-		}
-	}
-	return hash
-}
-
-func (p *planner) number(place int32) int64 {
-	if int(place) < len(p.t.clusters) {
-		return p.t.clusters[place].number
-	}
-	return p.t.nextCluster() + int64(place) - int64(len(p.t.clusters))
-}
-
-// note takes a failure into the facts of its cluster.
-func (p *planner) note(place int32, b Build, test string) {
-	f := p.touched[place]
-	if f == nil {
-		copied := p.t.clusters[place].Facts
-		f = &copied
-		p.touched[place] = f
-	}
-	landed := f.Landed.Build
-	f.see(b, test)
-	if f.Landed.Build != landed {
-		f.Good = p.t.good(b, test)
-	}
-}
-
-// vouch makes a build the last good one of clusters that landed after it, if it
-// is read later than the build that showed them first.
-func (p *planner) vouch(b Build, failures []Failure) {
-	if b.Pull != 0 || b.Tests == 0 {
-		return
-	}
-	for i := range p.t.clusters {
-		f := &p.t.clusters[i].Facts
-		if f.Landed.Job != b.Job || f.Landed.Repo != b.Repo || f.Landed.Build == "" || b.Started.After(f.Landed.At) || b.Started.Equal(f.Landed.At) && b.Path >= f.Landed.Build || !b.Started.After(f.Good.At) {
-			continue
-		}
-		landed, ok := p.t.paths[f.Landed.Build]
-		if !ok || p.t.branches.all[p.t.builds[landed].branch] != b.Branch ||
-			slices.ContainsFunc(failures, func(x Failure) bool { return x.Test == f.Landed.Test }) {
-			continue
-		}
-		place := int32(i)
-		if p.touched[place] == nil {
-			copied := *f
-			p.touched[place] = &copied
-		}
-		// What this very build shows may have begun with it.
-		if x := p.touched[place]; x.Landed.Build == f.Landed.Build {
-			x.Good = originOf(b, f.Landed.Test)
-		}
-	}
 }

@@ -53,8 +53,8 @@ type StoredCluster struct {
 }
 
 // Rows are what a store holds, or what is to be added to it. Clusters that are
-// there already are replaced, but for Owner and Issue, which Describe alone
-// sets.
+// there already are replaced, but for their description, which DescribeTriage
+// alone sets.
 type Rows struct {
 	Builds   []StoredBuild
 	Tests    []StoredTest
@@ -89,6 +89,6 @@ type Store interface {
 	MoveTriage(ctx context.Context, seq int64, moves []Move, clusters []StoredCluster) (State, error)
 	// RemoveTriage removes rows; ErrBehind as above.
 	RemoveTriage(ctx context.Context, seq int64, r Removal) (State, error)
-	// DescribeTriage sets the owner and the issue of a cluster.
-	DescribeTriage(ctx context.Context, cluster int64, owner, issue string) (State, error)
+	// DescribeTriage replaces what is said of a cluster.
+	DescribeTriage(ctx context.Context, cluster int64, d Description) (State, error)
 }

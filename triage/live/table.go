@@ -54,10 +54,7 @@ type Facts struct {
 	First  Origin `json:"first"`
 	Landed Origin `json:"landed"`
 	Good   Origin `json:"good"`
-	// Owner and Issue were set by hand or found; an empty owner is read off the
-	// tests' names.
-	Owner string `json:"owner,omitempty"`
-	Issue string `json:"issue,omitempty"`
+	Description
 	// Hits counts all failures ever.
 	Hits int `json:"hits"`
 	// Into names the cluster that all of this one's failures moved to, From the

@@ -95,7 +95,7 @@ func TestReconcileBeginsAgain(t *testing.T) {
 	other := service(mem, c, nil)
 	record(t, other, build(1, 1, fail("TestA", "anchor lost"), fail("TestA", "anchor held")), build(2, 40, fail("TestC", "ash in the engine"), fail("TestD", "boom bent")))
 	sorter := newSlow(firstLetter)
-	s := live.New(live.Options{Store: mem, Sorter: sorter, Now: c.now, Keep: 400 * time.Hour})
+	s := live.New(live.Options{Store: mem, Sorter: sorter, Now: c.now, Keep: live.Retention{Failures: 400 * time.Hour}})
 	done := make(chan error, 1)
 	go func() {
 		_, err := s.Reconcile(t.Context())
@@ -104,7 +104,7 @@ func TestReconcileBeginsAgain(t *testing.T) {
 	if texts := <-sorter.began; len(texts) != 4 {
 		t.Fatalf("%d texts are compared", len(texts))
 	}
-	late := live.New(live.Options{Store: mem, Sorter: words{}, Now: c.now, Keep: 24 * time.Hour})
+	late := live.New(live.Options{Store: mem, Sorter: words{}, Now: c.now, Keep: live.Retention{Failures: 24 * time.Hour}})
 	if change, err := late.Reconcile(t.Context()); err != nil || change.Removed != 1 {
 		t.Fatalf("%+v, %v", change, err)
 	}
