@@ -175,16 +175,23 @@ func (b *builder) periodic(y periodicYAML) *Job {
 // someDay is where the search for a cron's first time begins; any day does.
 var someDay = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// cronFields are what Prow's cron reads: five fields, or six of which the first
+// is the second, or @daily and the like.
+const cronFields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
+
 func (b *builder) cron(j *Job, lines strict.Lines) {
 	if strings.HasPrefix(j.Cron, "CRON_TZ=") || strings.HasPrefix(j.Cron, "TZ=") {
 		b.warn(lines.Of("cron"), "periodic %s: Prow accepts a time zone in cron and then does not run the job: write the time in UTC", j.Name)
 	}
-	s, err := cron.ParseStandard(j.Cron)
+	s, err := cron.NewParser(cronFields).Parse(j.Cron)
 	if err != nil {
 		b.fail(lines.Of("cron"), "periodic %s: cron %q: %v: write five fields, minute hour day month weekday, such as 0 6 * * 1-5", j.Name, j.Cron, err)
 		return
 	}
 	j.schedule = s
+	if fields := strings.Fields(j.Cron); len(fields) == 6 && !strings.Contains(fields[0], "=") {
+		b.warn(lines.Of("cron"), "periodic %s: cron %q has six fields: the first is the second of the minute, %s; write five fields if that is not meant", j.Name, j.Cron, fields[0])
+	}
 	if s.Next(someDay).IsZero() {
 		b.warn(lines.Of("cron"), "periodic %s: cron %q never fires: no such day; correct it, or remove the job", j.Name, j.Cron)
 	}

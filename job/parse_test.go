@@ -153,6 +153,7 @@ func TestParseProblems(t *testing.T) {
 		{"two times", "periodics:\n- cron: 0 0 * * *\n  interval: 1h\n  name: a\n  " + run + "\n", []string{"f:3: periodic a has cron and interval: keep one"}},
 		{"no time", "periodics:\n- name: a\n  interval: 0s\n  " + run + "\n", []string{"f:3: periodic a: interval must be longer than nothing"}},
 		{"bad cron", "periodics:\n- name: a\n  cron: 0 0 * *\n  " + run + "\n", []string{`f:3: periodic a: cron "0 0 * *": `}},
+		{"cron with seconds", "periodics:\n- name: a\n  cron: 0 22, 10 * * *\n  " + run + "\n", []string{`f:3: warning: periodic a: cron "0 22, 10 * * *" has six fields: the first is the second of the minute, 0;`}},
 		{"cron never fires", "periodics:\n- name: a\n  cron: 0 0 31 2 *\n  " + run + "\n", []string{`f:3: warning: periodic a: cron "0 0 31 2 *" never fires`}},
 		{"cron with a zone", "periodics:\n- name: a\n  cron: CRON_TZ=Europe/Berlin 0 0 * * *\n  " + run + "\n", []string{"f:3: warning: periodic a: Prow accepts a time zone"}},
 		{"preset without labels", "presets:\n- env: [{name: A}]\n", []string{"f:2: warning: a preset without labels goes into every job"}},

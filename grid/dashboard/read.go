@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -24,7 +25,9 @@ func builtin() *defaults {
 // Read merges TestGrid's YAML files, by their paths with slashes, as TestGrid's
 // configurator does with a folder: in the order of their names, each filled up
 // with the default.yaml of its own folder, or else with that of the folder
-// which holds everything.
+// which holds everything. A file of another name that holds default_test_group
+// or default_dashboard_tab is one too: the configurator takes such a file by
+// its flag --default.
 //
 // Without either, the test groups keep 14 days and 10 columns count as recent;
 // that is a warning, since TestGrid's configurator needs the file.
@@ -37,7 +40,7 @@ func Read(files map[string][]byte) (Config, []Problem) {
 	names := slices.SortedFunc(maps.Keys(files), byFolder)
 	r.defaults(names, files)
 	for _, name := range names {
-		if !isDefault(name) {
+		if !isDefault(name, files[name]) {
 			r.file(name, files[name])
 		}
 	}
@@ -50,9 +53,11 @@ func byFolder(a, b string) int {
 	return slices.Compare(strings.Split(a, "/"), strings.Split(b, "/"))
 }
 
-func isDefault(name string) bool {
+var defaultKey = regexp.MustCompile(`(?m)^(default_test_group|default_dashboard_tab):`)
+
+func isDefault(name string, data []byte) bool {
 	base := path.Base(name)
-	return base == "default.yaml" || base == "default.yml"
+	return base == "default.yaml" || base == "default.yml" || defaultKey.Match(data)
 }
 
 type reader struct {
@@ -67,18 +72,20 @@ func (r *reader) fail(file string, line int, format string, args ...any) {
 	r.problems = append(r.problems, Problem{File: file, Line: line, Message: fmt.Sprintf(format, args...)})
 }
 
-// defaults reads every default.yaml.
+// defaults reads every file of defaults.
 func (r *reader) defaults(names []string, files map[string][]byte) {
 	root := commonFolder(names)
+	first := map[string]string{}
 	for _, name := range names {
-		if !isDefault(name) {
+		if !isDefault(name, files[name]) {
 			continue
 		}
 		folder := path.Dir(name)
 		if r.folders[folder] != nil {
-			r.fail(name, 0, "the folder has both a default.yaml and a default.yml: keep one")
+			r.fail(name, 0, "the folder has its defaults in %s already: keep one of them", path.Base(first[folder]))
 			continue
 		}
+		first[folder] = name
 		var y defaultsYAML
 		r.problems = append(r.problems, strict.Unmarshal(name, files[name], &y)...)
 		d := &defaults{}

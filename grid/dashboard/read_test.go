@@ -101,7 +101,9 @@ func TestReadProblems(t *testing.T) {
 		{"no defaults", []string{"x/a.yaml", board}, []string{"x/default.yaml: warning: there is no such file"}},
 		{"half of the defaults", []string{"default.yaml", "default_test_group: {}"}, []string{"default.yaml: default_dashboard_tab is missing"}},
 		{"the other half", []string{"default.yaml", "default_dashboard_tab: {}"}, []string{"default.yaml: default_test_group is missing"}},
-		{"two defaults", []string{"default.yaml", defaultsFile, "default.yml", defaultsFile}, []string{"default.yml: the folder has both"}},
+		{"two defaults", []string{"default.yaml", defaultsFile, "default.yml", defaultsFile}, []string{"default.yml: the folder has its defaults in default.yaml already"}},
+		{"defaults by another name", []string{"common-settings.yaml", defaultsFile, "a.yaml", board}, nil},
+		{"defaults twice, by another name", []string{"common-settings.yaml", defaultsFile, "default.yaml", defaultsFile}, []string{"default.yaml: the folder has its defaults in common-settings.yaml already"}},
 		{"fields without effect, once", []string{"default.yaml", defaultsFile, "a.yaml", "test_groups:\n- {name: a, gather_bugs: true}\n- {name: b, gather_bugs: true}\n"}, []string{"a.yaml:2: warning: gather_bugs makes no difference here"}},
 		{"deprecated fields are quiet", []string{"default.yaml", defaultsFile, "a.yaml", "test_groups:\n- {name: a, use_kubernetes_client: true, is_external: true, tests_name_policy: TESTS_NAME_REPLACE, alert_mail_subject: x}\n"}, nil},
 		{"fallback grouping", []string{"default.yaml", defaultsFile, "a.yaml", "test_groups:\n- name: a\n  fallback_grouping: 5\n"}, []string{

@@ -99,13 +99,17 @@ func (q *Queue) schedule(p Periodic) (func(time.Time) (time.Time, bool), error) 
 	return func(t time.Time) (time.Time, bool) { return t.Add(p.Every), true }, nil
 }
 
+// cronFields are the second, which may be left out, and the five usual fields,
+// or @daily and the like.
+const cronFields = cron.SecondOptional | cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor
+
 // parseCron reads a schedule. The function it returns gives the first time
 // after another, or false if there is none in the next five years ("0 0 31 2 *").
 func parseCron(spec string) (func(time.Time) (time.Time, bool), error) {
 	if strings.Contains(spec, "TZ=") {
 		return nil, fmt.Errorf("cron %q: times are in UTC, leave the time zone out", spec)
 	}
-	s, err := cron.ParseStandard(spec)
+	s, err := cron.NewParser(cronFields).Parse(spec)
 	if err != nil {
 		return nil, fmt.Errorf("cron %q: write five fields, minute hour day month weekday: %w", spec, err)
 	}
