@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -156,6 +157,9 @@ func (f *triageFiles) files() ([]string, error) {
 	return slices.Compact(files), nil
 }
 
+// mostOwnersFile bounds the file of owners, in bytes.
+const mostOwnersFile = 16 << 20
+
 // known reads what was found before and who owns what.
 func (f *triageFiles) known() ([]triage.ClusterData, map[string][]string, error) {
 	var previous []triage.ClusterData
@@ -174,12 +178,17 @@ func (f *triageFiles) known() ([]triage.ClusterData, map[string][]string, error)
 	if f.owners == "" {
 		return previous, nil, nil
 	}
-	text, err := os.ReadFile(f.owners)
+	file, err := openInput("--owners", f.owners)
 	if err != nil {
-		return nil, nil, usagef("--owners: %w", err)
+		return nil, nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, mostOwnersFile))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading %s: %w", f.owners, err)
 	}
 	var owners map[string][]string
-	if err := json.Unmarshal(text, &owners); err != nil {
+	if err := json.Unmarshal(text, &owners); err != nil { // also if it was longer
 		return nil, nil, usagef(`--owners %s: write {"owner": ["beginning of a test's name", …], …}: %w`, f.owners, err)
 	}
 	for name := range owners {

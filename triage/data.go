@@ -292,10 +292,19 @@ func with[T any](to, from []T, i int) []T {
 	return append(to, from[i])
 }
 
-// ReadData reads a failure_data.json, triage's or ours.
+// dataLimit bounds a failure_data.json, in bytes. The largest that Kubernetes has
+// published is a tenth of it.
+const dataLimit = 1 << 30
+
+// ReadData reads a failure_data.json, triage's or ours, of up to 1 GiB.
 func ReadData(r io.Reader) (Data, error) {
 	var d Data
-	if err := json.NewDecoder(r).Decode(&d); err != nil {
+	limited := &io.LimitedReader{R: r, N: dataLimit + 1}
+	err := json.NewDecoder(limited).Decode(&d)
+	if limited.N <= 0 {
+		return d, fmt.Errorf("reading clusters of failures: the file has more than %d MiB", dataLimit>>20)
+	}
+	if err != nil {
 		return d, fmt.Errorf("reading clusters of failures: %w", err)
 	}
 	n := len(d.Builds.Cols.Started)

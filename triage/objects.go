@@ -4,12 +4,19 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 )
 
-// objectLimit is how many bytes one JSON object of a file may have.
-const objectLimit = 64 << 20
+// The most that is read, in bytes once uncompressed: of one JSON object, which
+// is passed over if it has more; of what is none, one after the other, be it one
+// line or many; and of a file. Who gives an endless pipe is told so.
+const (
+	objectLimit = 64 << 20
+	junkLimit   = 256 << 20
+	fileLimit   = 16 << 30
+)
 
 // objects cuts a file into the JSON objects it holds at its top level, be they
 // lines or the elements of an array. It looks inside of them for nothing but
@@ -22,6 +29,9 @@ type objects struct {
 	open int // arrays that have begun and not ended
 	end  bool
 	err  error // of r, other than its end
+	read int64 // bytes of r
+	good int64 // of those, up to the end of the last object
+	junk int64 // how many more there may be: junkLimit
 }
 
 // newObjects reads r, which may be compressed with gzip.
@@ -32,9 +42,18 @@ func newObjects(r io.Reader) (*objects, error) {
 		if err != nil {
 			return nil, fmt.Errorf("uncompressing: %w", err)
 		}
-		return &objects{r: z, line: 1}, nil
+		b = bufio.NewReaderSize(z, 1<<16)
 	}
-	return &objects{r: b, line: 1}, nil
+	if head, err := b.Peek(2); err == nil && wide(head) {
+		return nil, errors.New("the file is in UTF-16: write it in UTF-8")
+	}
+	return &objects{r: b, line: 1, junk: junkLimit}, nil
+}
+
+// wide reports whether a file begins as text in UTF-16 does: with its mark, or
+// with a character of which one byte is zero.
+func wide(head []byte) bool {
+	return head[0] == 0xff && head[1] == 0xfe || head[0] == 0xfe && head[1] == 0xff || (head[0] == 0) != (head[1] == 0)
 }
 
 // brokenError is an object that cannot be read; the next may be.
@@ -126,6 +145,7 @@ func (o *objects) object() ([]byte, int, error) {
 		case '}', ']':
 			if depth--; depth == 0 {
 				object := o.buf[o.pos : o.pos+i]
+				o.good = o.read
 				o.pos, o.line = o.pos+i, line+lines
 				return object, line, nil
 			}
@@ -178,9 +198,13 @@ func (o *objects) fill() bool {
 		copy(bigger, o.buf)
 		o.buf = bigger
 	}
+	if o.err = o.tooMuch(); o.err != nil {
+		o.end = true
+		return false
+	}
 	for {
 		n, err := o.r.Read(o.buf[len(o.buf):cap(o.buf)])
-		o.buf = o.buf[:len(o.buf)+n]
+		o.buf, o.read = o.buf[:len(o.buf)+n], o.read+int64(n)
 		if err != nil {
 			o.end = true
 			if err != io.EOF {
@@ -191,4 +215,15 @@ func (o *objects) fill() bool {
 			return n > 0
 		}
 	}
+}
+
+// tooMuch says why no more is read, if it is not.
+func (o *objects) tooMuch() error {
+	switch {
+	case o.read-o.good > o.junk:
+		return fmt.Errorf("line %d: %d MiB without an object that could be read: this is not a file of rows in JSON", o.line, o.junk>>20)
+	case o.read > fileLimit:
+		return fmt.Errorf("line %d: the file goes on after %d GiB: split it", o.line, fileLimit>>30)
+	}
+	return nil
 }

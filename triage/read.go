@@ -73,11 +73,16 @@ func (r Irregular) Lines() []string {
 	return kinds
 }
 
+// mostBuilds bounds the builds of a file; Kubernetes has some 130,000 in a
+// fortnight.
+const mostBuilds = 4_000_000
+
 // ReadBuilds reads triage's builds file: a JSON array or one object for each
 // line, numbers as texts or numbers, plain or compressed with gzip. Builds
 // without start or number are left out and counted, as triage does; of two
 // with one path one is kept, whichever comes first. The builds are in order of
-// job, number and path. The error is of r or of ctx.
+// job, number and path. The error is of r or of ctx, or says which bound r
+// exceeds.
 func ReadBuilds(ctx context.Context, r io.Reader) ([]Build, Irregular, error) {
 	var found Irregular
 	in, err := newObjects(r)
@@ -109,6 +114,9 @@ func ReadBuilds(ctx context.Context, r io.Reader) ([]Build, Irregular, error) {
 		found.Rows++
 		at, double := paths[b.Path]
 		if !double {
+			if len(builds) == mostBuilds {
+				return nil, found, fmt.Errorf("line %d: there are more than %d builds: split them by their starts", line, mostBuilds)
+			}
 			paths[b.Path] = len(builds)
 			builds = append(builds, b)
 			continue
@@ -236,7 +244,7 @@ type batch struct {
 // or an array, plain or compressed with gzip. It calls add for each row, from
 // several goroutines at once and in no order. Rows without build or test are
 // left out and counted; rows without text are counted. The error is of r or of
-// ctx.
+// ctx, or says which bound r exceeds.
 func ReadFailures(ctx context.Context, r io.Reader, workers int, add func(Row)) (Irregular, error) {
 	var found Irregular
 	in, err := newObjects(r)

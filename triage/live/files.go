@@ -13,20 +13,13 @@ import (
 	"seaworthy/triage"
 )
 
-// mostData bounds the file that ReadData takes, in bytes. The largest that
-// Kubernetes has published is a tenth of it.
-const mostData = 1 << 30
-
 // ReadData fills a table from triage's failure_data.json. Clusters keep the
 // names they have there. The file knows no branches, no commits and no single
 // failures. Builds that a cluster names and the file does not describe are
 // counted in skipped, with their failures left out.
 func ReadData(r io.Reader) (t *Table, skipped int, err error) {
-	limited := &io.LimitedReader{R: r, N: mostData + 1}
-	d, err := triage.ReadData(limited)
+	d, err := triage.ReadData(r)
 	switch {
-	case limited.N <= 0:
-		return nil, 0, fmt.Errorf("the file has more than %d MB", mostData>>20)
 	case errors.Is(err, io.EOF):
 		return nil, 0, errors.New("the file is empty: triage's failure_data.json is wanted")
 	case errors.Is(err, io.ErrUnexpectedEOF):
