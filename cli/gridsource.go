@@ -71,7 +71,7 @@ func (f *gridSource) abroad(ctx context.Context, s Streams, do func(*signal.Serv
 		return usageError{err}
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	o := signal.Options{Open: from.Open, Now: func() time.Time { return now }}
+	o := signal.Options{Open: from.Open, Once: true, Now: func() time.Time { return now }}
 	if f.cache != "" {
 		if o.Cache, err = app.OpenBucket(ctx, f.cache); err != nil {
 			return usageError{err}

@@ -13,7 +13,7 @@ import (
 func snapshotOf(t testing.TB, g group) *snapshot {
 	t.Helper()
 	now := time.Date(2026, 3, 7, 12, 0, 0, 0, time.UTC)
-	s := &snapshot{grid: newGrid(g), read: now, over: map[string]bool{"1": true, "2": true}, floor: "1", fed: []string{"history", "triage"}}
+	s := &snapshot{grid: newGrid(g), standing: standing{made: now, over: map[string]bool{"1": true, "2": true}, floor: "1", low: "0", fed: []string{"history", "triage"}}}
 	for _, id := range []string{"1", "2", "3"} {
 		s.grid.Append(grid.Build{ID: id, Started: now.Add(-time.Hour), Finished: now, Tests: []grid.Test{{Name: "TestKnot", Status: grid.Fail, Message: "slipped"}}}, now)
 	}
@@ -33,7 +33,7 @@ func TestKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !maps.Equal(got.over, want.over) || got.floor != "1" || !slices.Equal(got.fed, want.fed) || !got.read.Equal(want.read) || len(got.grid.Columns) != 3 || got.size == 0 {
+	if !maps.Equal(got.over, want.over) || got.floor != "1" || got.low != "0" || !slices.Equal(got.fed, want.fed) || !got.made.Equal(want.made) || len(got.grid.Columns) != 3 || got.size == 0 {
 		t.Errorf("kept and read again: %+v", got)
 	}
 	if _, err := decodeKept(group{id: "b"}, data); err == nil {

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
-	"sort"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,16 +27,23 @@ type place struct {
 	label   string // the job's name, with as much of the path before it as tells it from the group's others
 }
 
-// snapshot is a grid as it was at a time. Nobody changes it any more.
-type snapshot struct {
-	grid *grid.Grid
-	read time.Time
-	// over are the builds that need not be read again, by key; those with ids
-	// below floor are too old to be read at all.
-	over  map[string]bool
-	floor string
+// standing is what tells new builds from those that a grid has had.
+type standing struct {
+	made time.Time // when results were new last
+	// over are the builds that need not be read again, by key.
+	over map[string]bool
+	// Numbers from low up to below floor, if there is a floor, are of builds that
+	// were passed over as too old. Lower ones are of a job whose numbers have
+	// started again.
+	floor, low string
 	// fed names the consumers that have had all of them.
 	fed []string
+}
+
+// snapshot is a grid as it was at a time. Nobody changes it any more.
+type snapshot struct {
+	standing
+	grid *grid.Grid
 	// size in memory, in bytes, roughly.
 	size int64
 }
@@ -50,6 +54,7 @@ type kept struct {
 	reading  sync.Mutex // held while builds are read
 	active   atomic.Int32
 	now      atomic.Pointer[snapshot] // nil until read, and when let go
+	looked   atomic.Int64             // when new builds were looked for last, in nanoseconds; 0 is never
 	outdated atomic.Bool
 	used     atomic.Int64
 	stored   atomic.Bool // the cache has it as it is
@@ -59,8 +64,10 @@ type kept struct {
 
 // call is a reading that several may wait for.
 type call struct {
-	done chan struct{}
-	err  error
+	whole bool // whether it reads the grid, and not only what is new
+	done  chan struct{}
+	snap  *snapshot
+	err   error
 }
 
 func (k *kept) busy() bool { return k.active.Load() > 0 }
@@ -80,44 +87,56 @@ func (s *Service) keep(g group) *kept {
 }
 
 // fresh returns a snapshot that is not older than Options.Fresh, or, once
-// Options.Patience is over, what there is.
-func (s *Service) fresh(ctx context.Context, k *kept) (*snapshot, error) {
-	if have := k.now.Load(); have != nil && !k.outdated.Load() && s.o.Fresh > 0 && s.o.Now().Sub(have.read) < s.o.Fresh {
+// Options.Patience is over, what there is. Who does not want it whole may get
+// none: then the summaries and the index know all there is to know.
+func (s *Service) fresh(ctx context.Context, k *kept, whole bool) (*snapshot, error) {
+	if have := k.now.Load(); (have != nil || !whole) && !s.outdated(k, s.o.Now()) {
 		return have, nil
 	}
 	if s.o.Patience == 0 {
-		return s.read(ctx, k)
+		return s.read(ctx, k, whole)
 	}
-	c := s.background(k)
+	c := s.background(k, whole)
 	patience := time.NewTimer(s.o.Patience)
 	defer patience.Stop()
 	select {
 	case <-c.done:
-		if c.err != nil {
-			return nil, c.err
-		}
+		return c.snap, c.err
 	case <-patience.C:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for results: %w", context.Cause(ctx))
 	}
-	if have := k.now.Load(); have != nil {
+	if have := k.now.Load(); have != nil || !whole {
 		return have, nil
 	}
 	return &snapshot{grid: newGrid(k.group)}, nil
 }
 
+// outdated reports whether new builds of a group are to be looked for before it
+// is shown.
+func (s *Service) outdated(k *kept, now time.Time) bool {
+	looked := k.looked.Load()
+	switch {
+	case looked == 0 || k.outdated.Load():
+		return true
+	case s.o.Once:
+		return false
+	}
+	return s.o.Fresh == 0 || now.Sub(time.Unix(0, looked)) >= s.o.Fresh
+}
+
 // background reads a group, or joins those who wait for it.
-func (s *Service) background(k *kept) *call {
+func (s *Service) background(k *kept, whole bool) *call {
 	k.calling.Lock()
 	defer k.calling.Unlock()
-	if k.call != nil {
+	if k.call != nil && (k.call.whole || !whole) {
 		select {
 		case <-k.call.done:
 		default:
 			return k.call
 		}
 	}
-	c := &call{done: make(chan struct{})}
+	c := &call{whole: whole, done: make(chan struct{})}
 	k.call = c
 	k.active.Add(1)
 	s.at.Go(func() {
@@ -126,7 +145,7 @@ func (s *Service) background(k *kept) *call {
 		select {
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()
-			_, c.err = s.read(s.ctx, k)
+			c.snap, c.err = s.read(s.ctx, k, whole)
 		case <-s.ctx.Done():
 			c.err = fmt.Errorf("reading results: %w", context.Cause(s.ctx))
 		}
@@ -136,33 +155,44 @@ func (s *Service) background(k *kept) *call {
 
 // read looks for new builds of a group. One reads a group at a time; whoever
 // asks meanwhile waits and looks again, so that what they get is no older than
-// their question.
-func (s *Service) read(ctx context.Context, k *kept) (*snapshot, error) {
+// their question. Where nothing is new, and the grid is not wanted whole, it is
+// not read from the cache: then there is no snapshot.
+func (s *Service) read(ctx context.Context, k *kept, whole bool) (*snapshot, error) {
 	k.active.Add(1)
 	defer k.active.Add(-1)
 	k.reading.Lock()
 	defer k.reading.Unlock()
 	k.outdated.Store(false)
-	have, err := s.known(ctx, k)
-	if err != nil {
-		return nil, err
-	}
 	now := s.o.Now()
-	found, err := s.list(ctx, k, have, now)
+	if !whole && k.now.Load() == nil {
+		if same, err := s.unchanged(ctx, k, now); same || err != nil {
+			return nil, err
+		}
+	}
+	have, shared, err := s.known(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	next, changed, err := s.extend(ctx, k, have, found, now)
+	if s.o.Once && k.looked.Load() != 0 && (shared || k.stored.Load()) {
+		s.publish(k, have)
+		return have, nil
+	}
+	found, err := s.list(ctx, k.group, have.standing, now)
+	if err != nil {
+		return nil, err
+	}
+	next, changed, err := s.extend(ctx, k, have, shared, found, now)
 	if err != nil {
 		k.outdated.Store(true)
 		return nil, err
 	}
+	k.looked.Store(now.UnixNano())
 	s.publish(k, next)
 	if changed || !s.index.has(k.group.id) {
-		s.index.update(k.group.id, next.grid)
+		s.index.update(k.group.id, rowsOf(next.grid))
 	}
-	if changed || s.summaries.lacks(k.group.id) {
-		s.summaries.update(k.group.id, next, s.o.Now())
+	if changed || s.summaries.lacks(k.group.id, next.made) {
+		s.summaries.update(k.group.id, next, now)
 	}
 	if changed || !k.stored.Load() {
 		if err := s.store(ctx, k, next); err != nil && ctx.Err() == nil {
@@ -173,24 +203,39 @@ func (s *Service) read(ctx context.Context, k *kept) (*snapshot, error) {
 	return next, nil
 }
 
-// known is what is in memory, or in the cache, or nothing.
-func (s *Service) known(ctx context.Context, k *kept) (*snapshot, error) {
-	if have := k.now.Load(); have != nil {
-		return have, nil
+// unchanged reports whether a group has no new builds, and all that is to be
+// known of it without its grid is known.
+func (s *Service) unchanged(ctx context.Context, k *kept, now time.Time) (bool, error) {
+	head, ok := s.outline(ctx, k)
+	if !ok || !s.summed(ctx, k.group.id, head.made) {
+		return false, nil
 	}
-	have, err := s.load(ctx, k)
+	found, err := s.list(ctx, k.group, head, now)
+	if err != nil || len(found.builds) > 0 {
+		return false, err
+	}
+	k.looked.Store(now.UnixNano())
+	return true, nil
+}
+
+// known is what is in memory, or in the cache, or nothing; and whether others
+// have it, too, so that it must not be changed.
+func (s *Service) known(ctx context.Context, k *kept) (have *snapshot, shared bool, err error) {
+	if have := k.now.Load(); have != nil {
+		return have, true, nil
+	}
+	have, err = s.load(ctx, k)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil, err
+			return nil, false, err
 		}
 		s.o.Log.Warn("a kept grid is made anew", "group", k.group.test, "error", err)
 	}
+	k.stored.Store(have != nil)
 	if have == nil {
-		k.stored.Store(false)
-		return &snapshot{grid: newGrid(k.group), over: map[string]bool{}, fed: s.names()}, nil
+		have = &snapshot{grid: newGrid(k.group), standing: standing{over: map[string]bool{}, fed: s.names()}}
 	}
-	k.stored.Store(true)
-	return have, nil
+	return have, false, nil
 }
 
 func (s *Service) names() []string {
@@ -204,240 +249,58 @@ func (s *Service) names() []string {
 
 func newGrid(g group) *grid.Grid { return grid.NewWith(g.name, g.settings) }
 
-// unread is a build that is to be read.
-type unread struct {
-	result.Ref
-	place *place
-	key   string
-	plain *result.PlainRef // of a folder without Prow's layout
-}
-
-// key names a build within its group.
-func (g group) key(p *place, id string) string {
-	if len(g.prefixes) == 1 {
-		return id
+// extend reads builds, several at a time, and appends them in their order. It
+// reports whether anything is new.
+func (s *Service) extend(ctx context.Context, k *kept, have *snapshot, shared bool, found listing, now time.Time) (*snapshot, bool, error) {
+	next := &snapshot{grid: have.grid, standing: have.standing, size: have.size}
+	if next.floor != "" {
+		next.low = found.lowest(have.passed, have.floor)
 	}
-	return p.label + "/" + id
-}
-
-// places finds where a group's builds lie.
-func (s *Service) places(ctx context.Context, g group) ([]*place, error) {
-	var all []*place
-	for _, prefix := range g.prefixes {
-		p := &place{bucket: s.o.Bucket, folder: prefix, job: path.Base(prefix)}
-		switch {
-		case g.own:
-		case s.o.Open != nil:
-			bucket, folder, err := s.o.Open(ctx, prefix)
-			if err != nil {
-				return nil, fmt.Errorf("finding the results in %s: %w", prefix, err)
-			}
-			p.bucket, p.folder, p.address = bucket, folder, strings.TrimSuffix(strings.TrimSuffix(prefix, folder), "/")
-		default:
-			p.address, p.folder, _ = strings.Cut(prefix, "/")
-		}
-		if p.bucket == nil {
-			return nil, fmt.Errorf("finding the results in %s: there is no bucket: name one", prefix)
-		}
-		all = append(all, p)
-	}
-	for i, label := range labels(g.prefixes) {
-		all[i].label = label
-	}
-	return all, nil
-}
-
-// labels are the ends of paths, one element long where that is enough to tell
-// them apart: two jobs of one name in two buckets may number builds alike.
-func labels(prefixes []string) []string {
-	all := make([]string, len(prefixes))
-	for i, p := range prefixes {
-		before, label := path.Split(p)
-		same := func(other string) bool { return other != p && strings.HasSuffix("/"+other, "/"+label) }
-		for before != "" && slices.ContainsFunc(prefixes, same) {
-			var more string
-			before, more = path.Split(strings.TrimSuffix(before, "/"))
-			label = more + "/" + label
-		}
-		all[i] = label
-	}
-	return all
-}
-
-// A build that is this many behind the newest and has no files is given up, and
-// one that has not ended so long after it began.
-const (
-	overlap   = 20
-	abandoned = 2 * grid.StillRunning
-)
-
-// list finds the builds that are to be read, oldest first.
-func (s *Service) list(ctx context.Context, k *kept, have *snapshot, now time.Time) ([]unread, error) {
-	places, err := s.places(ctx, k.group)
-	if err != nil {
-		return nil, err
-	}
-	var all, plain []unread
-	for _, p := range places {
-		refs, err := s.o.List(ctx, p.bucket, p.folder)
-		if err != nil {
-			return nil, err
-		}
-		found := make([]unread, 0, len(refs))
-		for _, r := range refs {
-			key := k.group.key(p, r.ID)
-			if !have.over[key] && (have.floor == "" || job.CompareBuildIDs(r.ID, have.floor) >= 0) {
-				found = append(found, unread{Ref: r, place: p, key: key})
-			}
-		}
-		ok := k.group.own
-		if !ok {
-			if ok, err = laidOut(ctx, p, refs, found); err != nil {
-				return nil, err
-			}
-		}
-		if ok {
-			all = append(all, found...)
-			continue
-		}
-		more, err := plainBuilds(ctx, k.group, p, have)
-		if err != nil {
-			return nil, err
-		}
-		plain = append(plain, more...)
-	}
-	slices.SortStableFunc(all, func(a, b unread) int { return job.CompareBuildIDs(a.ID, b.ID) })
-	// Of names nobody knows which are the newest.
-	named := slices.DeleteFunc(slices.Clone(all), func(u unread) bool { return numbered(u.ID) })
-	all, err = s.within(ctx, k.group, slices.DeleteFunc(all, func(u unread) bool { return !numbered(u.ID) }), now)
-	return slices.Concat(all, named, plain), err
-}
-
-// probes is in how many builds at either end a file of Prow's layout is looked
-// for.
-const probes = 20
-
-// laidOut reports whether a folder has Prow's layout, rather than folders of
-// JUnit files: one of its builds says that it started or finished. Nothing is
-// looked for where nothing is new.
-func laidOut(ctx context.Context, p *place, refs []result.Ref, found []unread) (bool, error) {
-	if len(refs) == 0 || len(found) == 0 {
-		return len(refs) > 0, nil
-	}
-	for i := range len(refs) {
-		if i >= probes && i < len(refs)-probes {
-			continue
-		}
-		r := refs[len(refs)-1-i]
-		if strings.HasSuffix(r.Path, ".txt") { // an alias
-			return true, nil
-		}
-		if ok, err := result.Told(ctx, p.bucket, r.Path); ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
-}
-
-// plainBuilds lists a folder without Prow's layout, whose builds are folders of
-// JUnit files, oldest first.
-func plainBuilds(ctx context.Context, g group, p *place, have *snapshot) ([]unread, error) {
-	builds, err := result.PlainBuilds(ctx, p.bucket, p.folder)
-	if err != nil {
-		return nil, err
-	}
-	var all []unread
-	for i, b := range slices.Backward(builds) {
-		if key := g.key(p, b.ID); !have.over[key] {
-			all = append(all, unread{Ref: b.Ref, place: p, key: key, plain: &builds[i]})
-		}
-	}
-	return all, nil
-}
-
-// within leaves out builds that are older than the group's days, and more than
-// a grid may have, but never takes it below leastColumns. When builds began is
-// found out by halving, since their ids ascend.
-func (s *Service) within(ctx context.Context, g group, all []unread, now time.Time) ([]unread, error) {
-	if n := len(all) - s.o.Columns; n > 0 {
-		all = all[n:]
-	}
-	if g.days == 0 || len(all) <= leastColumns {
-		return all, nil
-	}
-	before := now.AddDate(0, 0, -g.days)
-	var failed error
-	old := sort.Search(len(all)-leastColumns, func(i int) bool {
-		if failed != nil {
-			return true
-		}
-		began, err := beginning(ctx, all[i])
-		failed = err
-		return began.IsZero() || !began.Before(before)
-	})
-	return all[old:], failed
-}
-
-// numbered reports whether an id is a number, as Prow's are.
-func numbered(id string) bool {
-	return id != "" && !strings.ContainsFunc(id, func(r rune) bool { return r < '0' || r > '9' })
-}
-
-// beginning is when a build started, zero if nobody knows.
-func beginning(ctx context.Context, u unread) (time.Time, error) {
-	ref, err := result.Follow(ctx, u.place.bucket, u.Ref)
-	var began time.Time
-	if err == nil {
-		began, err = result.StartedAt(ctx, u.place.bucket, ref.Path)
-	}
-	if errors.Is(err, result.ErrNoBuild) {
-		return time.Time{}, nil
-	}
-	return began, err
-}
-
-// extend reads builds, several at a time, and appends them in their order.
-func (s *Service) extend(ctx context.Context, k *kept, have *snapshot, found []unread, now time.Time) (*snapshot, bool, error) {
-	next := &snapshot{grid: have.grid, read: now, over: have.over, floor: have.floor, fed: have.fed, size: have.size}
-	if len(found) == 0 {
+	if len(found.builds) == 0 {
 		return next, false, nil
 	}
-	next.grid, next.over = have.grid.Clone(), maps.Clone(have.over)
-	if found[0].plain != nil && len(next.grid.Columns) == 0 { // no build in Prow's layout
+	if shared {
+		next.grid, next.over = have.grid.Clone(), maps.Clone(have.over)
+	}
+	if found.builds[0].plain != nil && len(next.grid.Columns) == 0 { // no build in Prow's layout
 		next.grid.Settings.Pod = false // nobody can tell
 	}
-	started := now
-	err := s.each(ctx, k.group, found, func(u unread, b result.Build) error {
-		s.settle(ctx, k.group, next, u, b, now)
+	started, changed := now, false
+	var empty []unread
+	err := s.each(ctx, k.group, found.builds, func(u unread, b result.Build) error {
+		if b.ID == "" { // its first file is yet to come
+			empty = append(empty, u)
+			return nil
+		}
+		changed = s.settle(ctx, k.group, next, u, b, now) || changed
 		// Whoever waits for a long reading sees what there is of it.
 		if at := s.o.Now(); s.o.Patience > 0 && at.Sub(started) > s.o.Patience {
 			started = at
-			k.now.Store(&snapshot{grid: next.grid.Clone(), over: maps.Clone(next.over), floor: have.floor, fed: have.fed})
+			early := &snapshot{grid: next.grid.Clone(), standing: next.standing}
+			early.over = maps.Clone(next.over)
+			k.now.Store(early)
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, false, err
 	}
-	s.trim(k.group, next, now)
-	return next, true, nil
+	waiting := next.giveUp(empty)
+	if changed = changed || len(waiting) < len(empty); changed {
+		next.made = now
+		s.trim(k.group, next, found, waiting, now)
+	}
+	return next, changed, nil
 }
 
 // settle appends a build that was read, and remembers whether it need be read
-// again.
-func (s *Service) settle(ctx context.Context, g group, next *snapshot, u unread, b result.Build, now time.Time) {
-	if b.ID == "" {
-		// Its first file is yet to come, unless newer builds came long since.
-		next.over[u.key] = behind(next.grid, u.ID)
-		if !next.over[u.key] {
-			delete(next.over, u.key)
-		}
-		return
-	}
+// again. It reports whether anything is new.
+func (s *Service) settle(ctx context.Context, g group, next *snapshot, u unread, b result.Build, now time.Time) bool {
 	b.ID = u.ID
 	c := column(b, g.settings, u.place.label, now)
 	over := g.settings.Settled(c, now) || !c.Started.IsZero() && now.Sub(c.Started) > abandoned
-	if about(b, g.repo) && (b.Finished != nil || !g.finished) {
+	shown := about(b, g.repo) && (b.Finished != nil || !g.finished)
+	if shown {
 		c.Tests = tests(b)
 		next.grid.Append(c, now)
 		// What is finished is handed on, even if a column waits for its pod yet:
@@ -447,36 +310,62 @@ func (s *Service) settle(ctx context.Context, g group, next *snapshot, u unread,
 				if ctx.Err() == nil {
 					s.o.Log.Warn("a build is read again later", "error", err)
 				}
-				return
+				return true
 			}
 		}
 	}
 	if over {
 		next.over[u.key] = true
 	}
+	return shown || over
 }
 
-// behind reports whether a build lies so far behind the newest that nothing of
-// it is expected any more.
-func behind(g *grid.Grid, id string) bool {
-	return len(g.Columns) > overlap && job.CompareBuildIDs(id, g.Columns[overlap].Build) < 0
+// giveUp stops to wait for the first file of builds that lie far behind: those
+// that would stand, before the column of the next lower number, behind newer
+// builds. It returns what is waited for. A build with a lower number than all
+// columns may be the first of a job whose numbers start again, so the highest
+// few of them are waited for, too.
+func (n *snapshot) giveUp(empty []unread) (waiting map[string]bool) {
+	if len(empty) == 0 {
+		return nil
+	}
+	columns := n.grid.Columns
+	order := make([]int, len(columns))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return job.CompareBuildIDs(columns[a].Build, columns[b].Build) })
+	waiting = map[string]bool{}
+	below := 0
+	for _, u := range slices.Backward(empty) {
+		lower, _ := slices.BinarySearchFunc(order, u.ID, func(i int, id string) int { return job.CompareBuildIDs(columns[i].Build, id) })
+		first := lower == 0
+		if first {
+			below++
+		}
+		if len(columns) <= overlap || first && below <= overlap || !first && order[lower-1] <= overlap {
+			waiting[u.key] = true
+			continue
+		}
+		n.over[u.key] = true
+	}
+	return waiting
 }
 
-// trim drops columns that are too old, and remembers not to read them again.
-func (s *Service) trim(g group, next *snapshot, now time.Time) {
+// trim drops columns that are too old, and remembers not to read them again:
+// where numbers ascend with time, by the lowest that is left. Where they do not,
+// because a job's numbers have started again, each build is remembered.
+func (s *Service) trim(g group, next *snapshot, found listing, waiting map[string]bool, now time.Time) {
 	if g.days > 0 {
 		next.grid.Trim(now.AddDate(0, 0, -g.days), leastColumns)
 	}
 	next.grid.Trim(now, s.o.Columns)
 	n := len(next.grid.Columns)
-	if n < leastColumns || len(g.prefixes) > 1 {
-		return
-	}
-	if !ascending(next.grid.Columns) {
-		next.floor = ""
+	if n < leastColumns || len(g.prefixes) > 1 || !ascending(next.grid.Columns) {
 		return
 	}
 	next.floor = next.grid.Columns[n-1].Build
+	next.low = found.lowest(func(id string) bool { return !waiting[id] && job.CompareBuildIDs(id, next.floor) < 0 }, next.floor)
 	maps.DeleteFunc(next.over, func(id string, _ bool) bool { return job.CompareBuildIDs(id, next.floor) < 0 })
 }
 

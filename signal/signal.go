@@ -51,6 +51,9 @@ type Options struct {
 	// Fresh is how long results that were read are shown before they are looked
 	// for again, unless Changed was called; 0 looks each time.
 	Fresh time.Duration
+	// Once is for a process that answers one question: what it has looked for it
+	// does not look for again.
+	Once bool
 	// Patience is how long one who asks waits for results to be read; 0 waits
 	// until they are. Reading goes on: see Close.
 	Patience time.Duration
@@ -76,7 +79,9 @@ const (
 	defaultMemory = 256 << 20
 	// Groups that are read at a time, and builds of each.
 	groupReaders = 4
-	readers      = 8
+	// Those who wait, where nobody waits for longer than Options.Patience.
+	impatient = 1000
+	readers   = 8
 )
 
 // Tab is one job's grid in a few words.
@@ -151,7 +156,7 @@ func (s *Service) Tabs(ctx context.Context, repo forge.RepoName) ([]Tab, error) 
 	g.SetLimit(groupReaders)
 	for i, j := range jobs {
 		g.Go(func() error {
-			snap, err := s.read(ctx, s.keep(jobGroup(repo, j)))
+			snap, err := s.read(ctx, s.keep(jobGroup(repo, j)), true)
 			if err != nil {
 				return fmt.Errorf("reading the results of %s: %w", j.Name, err)
 			}
@@ -183,7 +188,7 @@ func (s *Service) Grid(ctx context.Context, repo forge.RepoName, name string) (*
 		if j.Type != job.Periodic && j.Repo != repo.String() {
 			continue
 		}
-		snap, err := s.read(ctx, s.keep(jobGroup(repo, j)))
+		snap, err := s.read(ctx, s.keep(jobGroup(repo, j)), true)
 		if err != nil {
 			return nil, fmt.Errorf("reading the grid of %s: %w", name, err)
 		}
@@ -212,7 +217,7 @@ func (s *Service) TabGrid(ctx context.Context, dash, tab string) (*grid.Grid, da
 	if err != nil {
 		return nil, dashboard.Tab{}, grid.Options{}, err
 	}
-	snap, err := s.fresh(ctx, s.keep(t.group))
+	snap, err := s.fresh(ctx, s.keep(t.group), true)
 	if err != nil {
 		return nil, dashboard.Tab{}, grid.Options{}, fmt.Errorf("reading the grid of %s in %s: %w", t.tab.Name, t.dashboard, err)
 	}
@@ -287,7 +292,7 @@ func (s *Service) refresh(ctx context.Context, wanted func(group) bool) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if _, err := s.read(ctx, s.keep(gr)); err != nil {
+			if _, err := s.read(ctx, s.keep(gr), false); err != nil {
 				failures[i] = fmt.Errorf("reading the results of %s: %w", gr.test, err)
 			}
 			return nil

@@ -93,19 +93,47 @@ func (m *summaries) update(id string, snap *snapshot, now time.Time) {
 	}
 }
 
-// lacks reports whether a tab that looks at a group has no summary.
-func (m *summaries) lacks(id string) bool {
+// lacks reports whether a tab that looks at a group has no summary of its results
+// as they were made at a time.
+func (m *summaries) lacks(id string, made time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.board == nil {
 		return false
 	}
 	for _, v := range m.board.views[id] {
-		if m.tabs[v.key()].Print != v.print {
+		if t := m.tabs[v.key()]; t.Print != v.print || t.Tab.Updated.Before(made) {
 			return true
 		}
 	}
 	return false
+}
+
+// summed reports whether all tabs that look at a group are summed up, as their
+// results were made at a time. What is said of days changes with each day.
+func (s *Service) summed(ctx context.Context, id string, made time.Time) bool {
+	s.summaries.mu.Lock()
+	b := s.summaries.board
+	s.summaries.mu.Unlock()
+	if b == nil {
+		return true
+	}
+	for _, v := range b.views[id] {
+		if v.options.Health > 0 {
+			return false
+		}
+		if p, ok := b.find(v.dashboard); ok {
+			s.recall(ctx, p)
+		}
+	}
+	return !s.summaries.lacks(id, made)
+}
+
+// recall reads the kept summaries of a dashboard, if that has not been done.
+func (s *Service) recall(ctx context.Context, p *panel) {
+	if err := s.summaries.load(ctx, s.o.Cache, p); err != nil {
+		s.o.Log.Warn("kept summaries are made anew", "dashboard", p.name, "error", err)
+	}
 }
 
 func (v *view) key() tabKey { return tabKey{v.dashboard, v.tab.Name} }
@@ -123,7 +151,7 @@ func (v *view) summarize(snap *snapshot, now time.Time) TabSummary {
 	t := v.blank()
 	o := v.options
 	o.StaleAfter = 0
-	t.Summary, t.Updated = grid.Summarize(snap.grid, o, now), snap.read
+	t.Summary, t.Updated = grid.Summarize(snap.grid, o, now), snap.made
 	if len(snap.grid.Columns) > 0 {
 		t.LastRun = snap.grid.Columns[0].Started
 	}
@@ -179,9 +207,7 @@ func (s *Service) AllSummaries(ctx context.Context) ([]TabSummary, error) {
 }
 
 func (s *Service) panel(ctx context.Context, p *panel) ([]TabSummary, error) {
-	if err := s.summaries.load(ctx, s.o.Cache, p); err != nil {
-		s.o.Log.Warn("kept summaries are made anew", "dashboard", p.name, "error", err)
-	}
+	s.recall(ctx, p)
 	out := make([]TabSummary, len(p.tabs))
 	g, ctx := errgroup.WithContext(ctx)
 	if s.o.Patience == 0 {
@@ -211,22 +237,16 @@ func (s *Service) wanted(g group, now time.Time) bool {
 	s.mu.Lock()
 	k := s.groups[g.id]
 	s.mu.Unlock()
-	switch {
-	case s.o.Fresh == 0:
-		return true
-	case k == nil: // summarised by an earlier process; Run looks at it in its turn
-		return g.own
-	case k.outdated.Load():
-		return true
+	if k == nil || k.looked.Load() == 0 { // summarised by an earlier process; Run looks at it in its turn
+		return s.o.Fresh == 0 || g.own
 	}
-	have := k.now.Load()
-	return g.own && have != nil && now.Sub(have.read) >= s.o.Fresh
+	return s.outdated(k, now) && (s.o.Fresh == 0 || g.own || k.outdated.Load())
 }
 
 // summary reads a tab's results and sums them up.
 func (s *Service) summary(ctx context.Context, v *view) (TabSummary, error) {
 	k := s.keep(v.group)
-	snap, err := s.fresh(ctx, k)
+	snap, err := s.fresh(ctx, k, false)
 	now := s.o.Now()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -240,11 +260,18 @@ func (s *Service) summary(ctx context.Context, v *view) (TabSummary, error) {
 		return v.stale(t, now), nil
 	}
 	t, ok := s.summaries.of(v)
-	if !ok || t.Updated.Before(snap.read) {
-		t = v.summarize(snap, now)
+	empty := !ok
+	switch {
+	case snap != nil:
+		empty = len(snap.grid.Columns) == 0
+		if !ok || t.Updated.Before(snap.made) {
+			t = v.summarize(snap, now)
+		}
+	case !ok:
+		t = v.blank()
 	}
 	t = v.stale(t, now)
-	t.Reading = k.busy() && len(snap.grid.Columns) == 0
+	t.Reading = k.busy() && empty
 	return t, nil
 }
 
