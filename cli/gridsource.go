@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -71,6 +73,7 @@ func (f *gridSource) abroad(ctx context.Context, s Streams, do func(*signal.Serv
 		return usageError{err}
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
+	collectLate(lateHeap)
 	o := signal.Options{Open: from.Open, Once: true, Now: func() time.Time { return now }}
 	if f.cache != "" {
 		if o.Cache, err = app.OpenBucket(ctx, f.cache); err != nil {
@@ -88,6 +91,35 @@ func (f *gridSource) abroad(ctx context.Context, s Streams, do func(*signal.Serv
 	service := signal.New(o)
 	defer func() { err = errors.Join(err, service.Close()) }()
 	return do(service)
+}
+
+// lateHeap is the memory that one more build of a large grid takes, with some
+// to spare, in bytes.
+const lateHeap = 96 << 20
+
+// collectLate has the program take memory up to a limit in bytes before it looks
+// for garbage for the first time; from then on it does so as it always does. A
+// short command ends before, and a long one takes no more than it would have.
+func collectLate(limit int64) {
+	percent := debug.SetGCPercent(-1)
+	if percent < 0 {
+		return // it is off already
+	}
+	before := debug.SetMemoryLimit(-1)
+	if before < limit {
+		debug.SetGCPercent(percent)
+		return // there is less than that
+	}
+	debug.SetMemoryLimit(limit)
+	type settings struct {
+		percent int
+		limit   int64
+	}
+	witness := new([64]byte) // of the first collection, which nothing keeps it from
+	runtime.AddCleanup(witness, func(s settings) {
+		debug.SetGCPercent(s.percent)
+		debug.SetMemoryLimit(s.limit)
+	}, settings{percent, before})
 }
 
 // dashboards are what is configured, or, where nothing is, a tab for each job
