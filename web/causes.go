@@ -1,8 +1,10 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
@@ -16,11 +18,11 @@ import (
 	"seaworthy/triage/live"
 )
 
-// What a grid's page tells of failures that say the same: groups at first and if
-// all are asked for, tests of each, and bytes of a message.
+// What a grid's page tells of failures that say the same: groups at first and on
+// a page of all of them, tests of each, and bytes of a message.
 const (
 	firstCauses    = 10
-	mostCauses     = 100
+	mostCauses     = 40
 	mostCauseTests = 3
 	causeBytes     = 200
 )
@@ -36,11 +38,20 @@ type failureGroup struct {
 	More   int // tests that are not listed
 }
 
+// failures are a part of all groups that there are.
+type failures struct {
+	groups []failureGroup
+	total  int
+}
+
 // failureGroups put the failures together that a page of a grid is about, by
-// outcome and what they say; more counts the groups that are left out.
-func failureGroups(u subject, a ask, most int) (groups []failureGroup, more int) {
+// outcome and what they say, and returns those of a window, which is moved back
+// if it begins behind the last.
+func failureGroups(u subject, a ask, of *grid.Window) failures {
 	all := alike(a.query.Failures(u.grid, true))
-	for _, f := range all[:min(len(all), most)] {
+	of.From = max(0, min(of.From, (len(all)-1)/of.Count*of.Count))
+	var groups []failureGroup
+	for _, f := range all[of.From:min(len(all), of.From+of.Count)] {
 		g := failureGroup{Mark: causeMark(f.Status), Says: shorten(f.Message, causeBytes), Cells: plural(f.Cells, "cell", "cells")}
 		g.Where = fmt.Sprintf("%s, %s", plural(len(f.Tests), "row", "rows"), plural(len(f.Columns), "build", "builds"))
 		if len(f.Columns) > 0 {
@@ -52,7 +63,7 @@ func failureGroups(u subject, a ask, most int) (groups []failureGroup, more int)
 		g.More = len(f.Tests) - len(g.Tests)
 		groups = append(groups, g)
 	}
-	return groups, len(all) - len(groups)
+	return failures{groups, len(all)}
 }
 
 // alike puts those together whose messages differ in nothing but noise, such as
@@ -64,7 +75,7 @@ func alike(all []grid.Failure) []grid.Failure {
 		says   string
 	}
 	at := map[key]int{}
-	var out []grid.Failure
+	var groups [][]grid.Failure
 	for _, f := range all {
 		k := key{f.Status, f.Message}
 		if len(at) < mostNormalised {
@@ -72,42 +83,53 @@ func alike(all []grid.Failure) []grid.Failure {
 		}
 		i, ok := at[k]
 		if !ok {
-			at[k] = len(out)
-			out = append(out, f)
-			continue
+			i = len(groups)
+			at[k], groups = i, append(groups, nil)
 		}
-		same := &out[i]
-		same.Cells += f.Cells
-		if len(f.Columns) > 0 && (len(same.Columns) == 0 || f.Columns[0] < same.Columns[0]) {
-			same.Tests = united(f.Tests, same.Tests) // those with the newest first
-		} else {
-			same.Tests = united(same.Tests, f.Tests)
-		}
-		same.Columns = united(same.Columns, f.Columns)
-		slices.Sort(same.Columns)
+		groups[i] = append(groups[i], f)
+	}
+	out := make([]grid.Failure, 0, len(groups))
+	for _, same := range groups {
+		out = append(out, united(same))
 	}
 	slices.SortStableFunc(out, func(x, y grid.Failure) int { return y.Cells - x.Cells })
 	return out
 }
 
+// united makes one failure of several: with the message of the first, and the
+// tests first that failed last.
+func united(same []grid.Failure) grid.Failure {
+	one := same[0]
+	if len(same) == 1 {
+		return one
+	}
+	newest := func(f grid.Failure) int {
+		if len(f.Columns) == 0 {
+			return math.MaxInt
+		}
+		return f.Columns[0]
+	}
+	slices.SortStableFunc(same, func(x, y grid.Failure) int { return cmp.Compare(newest(x), newest(y)) })
+	one.Cells, one.Tests, one.Columns = 0, nil, nil
+	tests := map[string]bool{}
+	for _, f := range same {
+		one.Cells += f.Cells
+		one.Columns = append(one.Columns, f.Columns...)
+		for _, name := range f.Tests {
+			if !tests[name] {
+				tests[name] = true
+				one.Tests = append(one.Tests, name)
+			}
+		}
+	}
+	slices.Sort(one.Columns)
+	one.Columns = slices.Compact(one.Columns)
+	return one
+}
+
 // mostNormalised bounds how many kinds of failures are put together by what they
 // say but for noise: a page with more of them is not read to its end.
 const mostNormalised = 500
-
-// united is what is in either, in order.
-func united[T comparable](x, y []T) []T {
-	in := make(map[T]bool, len(x))
-	out := slices.Clone(x)
-	for _, v := range x {
-		in[v] = true
-	}
-	for _, v := range y {
-		if !in[v] {
-			out = append(out, v)
-		}
-	}
-	return out
-}
 
 func causeMark(o grid.Outcome) Mark {
 	class, _, _ := strings.Cut(strings.TrimPrefix(cellClass(o), "c-"), " ")

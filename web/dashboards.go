@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -22,9 +21,10 @@ func (s *Site) gridRoutes() {
 		base string
 		find finder
 	}{{s.mux, "GET /{owner}/{repo}/grid/{job}", s.jobSubject}, {s.boards, "GET /dashboards/{dashboard}/{tab}", s.tabSubject}} {
-		p.mux.HandleFunc(p.base, s.page(s.gridView(p.find)))
+		p.mux.HandleFunc(p.base, translated(s.page(s.gridView(p.find))))
 		p.mux.HandleFunc(p.base+"/rows", s.rows(p.find))
-		p.mux.HandleFunc(p.base+"/open", s.open(p.find))
+		p.mux.HandleFunc(p.base+"/open", s.leading(p.find, s.opened))
+		p.mux.HandleFunc(p.base+"/cell/{to}", s.leading(p.find, s.ledFrom))
 		p.mux.HandleFunc(p.base+"/graph", s.page(s.graph(p.find)))
 		p.mux.HandleFunc(p.base+"/between", s.page(s.between(p.find)))
 	}
@@ -33,18 +33,6 @@ func (s *Site) gridRoutes() {
 	s.mux.HandleFunc("GET /compare", s.page(s.compare))
 	s.mux.HandleFunc("GET /{dashboard}", s.shortcut)
 	s.mux.HandleFunc("GET /dashboards", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/signal", http.StatusFound) })
-}
-
-// shortcut leads from the addresses that TestGrid has, /DASHBOARD#TAB, to the
-// dashboard; a browser takes the part after # along.
-func (s *Site) shortcut(w http.ResponseWriter, r *http.Request) {
-	config, err := s.Signal.Dashboards(r.Context())
-	d, ok := config.Dashboard(r.PathValue("dashboard"))
-	if err != nil || !ok {
-		s.page(func(*http.Request) (view, error) { return view{}, cmp.Or(err, errNoPage) })(w, r)
-		return
-	}
-	http.Redirect(w, r, dashboardPath(d.Name), http.StatusFound)
 }
 
 // A page that would list more dashboards than this lists groups instead.
@@ -230,7 +218,7 @@ func families(c dashboard.Config) []dashboard.Group {
 // groupLines shows a group with the dashboards that have a tab of the wanted
 // status; none if no dashboard has.
 func groupLines(g dashboard.Group, all map[string]judged, wanted grid.Status, folded bool) []boardGroup {
-	out := boardGroup{Name: g.Name, Description: g.Description, Link: "/signal?" + url.Values{"group": {g.Name}}.Encode()}
+	out := boardGroup{Name: g.Name, Description: g.Description, Link: groupPath(g.Name)}
 	sum := tally{}
 	for _, name := range g.Dashboards {
 		j, ok := all[name]

@@ -52,8 +52,8 @@ type draft struct {
 }
 
 // filing is where a draft can be filed, and where issues like it are looked for;
-// empty where they cannot be.
-type filing struct{ File, Search string }
+// empty where they cannot be, and why nothing can be filed, if that is known.
+type filing struct{ File, Search, Why string }
 
 // filing finds where an issue of a repository is filed: here, if it is one of the
 // platform's, else on the forge that it is on. The words are what to look for.
@@ -305,18 +305,22 @@ func clusterLine(id string) string {
 	return "\n\nCluster " + id
 }
 
-// alertDraft is the issue about a test that fails again and again in a grid.
+// draft is the issue about a test that fails again and again in a grid.
 func (a gridAlert) draft(where, cluster string) draft {
-	var b strings.Builder
-	fmt.Fprintf(&b, "### Which jobs\n\n- %s\n\n### Which tests\n\n- %s\n\n### Since when\n\n", where, a.Name)
-	fmt.Fprintf(&b, "%s in a row since build %s", plural(a.Count, "failure", "failures"), a.First)
+	since := fmt.Sprintf("%s in a row since build %s", plural(a.Count, "failure", "failures"), a.First)
 	if !a.Since.IsZero() {
-		fmt.Fprintf(&b, " of %s", stampOf(a.Since))
+		since += " of " + stampOf(a.Since)
 	}
-	fmt.Fprintf(&b, ", last good build %s.", cmp.Or(a.Good, "not known"))
-	if a.Message != "" {
-		text := shorten(a.Message, 1500)
+	return failureDraft(where, a.Name, a.Message, fmt.Sprintf("%s, last good build %s.", since, cmp.Or(a.Good, "not known")), cluster)
+}
+
+// failureDraft is the issue about what a test says in some place.
+func failureDraft(where, test, message, since, cluster string) draft {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Which jobs\n\n- %s\n\n### Which tests\n\n- %s\n\n### Since when\n\n%s", where, test, since)
+	if message != "" {
+		text := shorten(message, 1500)
 		fmt.Fprintf(&b, "\n\n### What it says\n\n%s\n%s\n%s", fence(text), text, fence(text))
 	}
-	return drafted("[Failing test] "+a.Name, b.String(), clusterLine(cluster)+"\n", "kind/failing-test")
+	return drafted("[Failing test] "+test, b.String(), clusterLine(cluster)+"\n", "kind/failing-test")
 }

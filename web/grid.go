@@ -163,13 +163,14 @@ type gridAlert struct {
 	TriageLink  string
 	Cluster     bool // it leads to one cluster
 	BugLink     string
+	NoBug       string // why there is none
 	SearchLink  string
 }
 
 // A page tells at most this many alerts.
 const mostAlerts = 8
 
-func (s *Site) alerts(ctx context.Context, u subject, sum grid.Summary, page string) ([]gridAlert, string, error) {
+func (s *Site) alerts(ctx context.Context, u subject, sum grid.Summary) ([]gridAlert, string, error) {
 	var all []gridAlert
 	for i, a := range sum.Alerts {
 		if i == mostAlerts {
@@ -184,46 +185,12 @@ func (s *Site) alerts(ctx context.Context, u subject, sum grid.Summary, page str
 			shown.GoodLink = u.openLink(shown.Good, a.Test)
 			shown.BetweenLink = u.betweenLink(shown.Good, shown.First)
 		}
-		if err := s.lead(ctx, &shown, u, a, page); err != nil {
+		if err := s.lead(ctx, &shown, u, a); err != nil {
 			return nil, "", err
 		}
 		all = append(all, shown)
 	}
 	return all, "", nil
-}
-
-// lead says where an alert's failures are put together with others like them, and
-// where an issue about it is filed: as the tab says, else as the repository's
-// forge has it.
-func (s *Site) lead(ctx context.Context, shown *gridAlert, u subject, a grid.Alert, page string) error {
-	cluster := ""
-	if s.ClusterOf != nil {
-		for _, build := range u.buildPaths(a.LatestFail) {
-			id, ok, err := s.ClusterOf(ctx, build, a.Test)
-			if err != nil {
-				return fmt.Errorf("looking for the cluster of %s: %w", a.Test, err)
-			}
-			if ok {
-				cluster = id
-				shown.TriageLink = "/triage/" + url.PathEscape(id)
-				break
-			}
-		}
-	}
-	shown.Cluster = cluster != ""
-	if s.Triage != nil && cluster == "" && a.Message != "" {
-		shown.TriageLink = alikeLink(a.Test)
-	}
-	if u.tab.FileBug != nil {
-		values := u.tab.Values(u.group, page).Cell(a.LatestFail.Build, a.Test, "FAIL", a.LatestFail.Extra...)
-		if address, err := u.tab.FileBug.Expand(values); err == nil {
-			shown.BugLink = address
-			return nil
-		}
-	}
-	f, err := s.filing(ctx, u.repo.String(), shown.draft(strings.TrimPrefix(u.board.Name+" ", " ")+u.name, cluster), a.Test)
-	shown.BugLink, shown.SearchLink = f.File, f.Search
-	return err
 }
 
 // buildPaths are where the results of a build may lie, as triage names builds.
@@ -248,42 +215,6 @@ func testPath(name string) string { return "/tests?" + url.Values{"name": {name}
 
 // runAnchor is where a test stands on the page of its run.
 func runAnchor(test string) string { return "test-" + strings.Join(strings.Fields(test), "_") }
-
-// open leads from a cell to where its run is shown: the tab's template, or the
-// run here.
-func (s *Site) open(find finder) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		address, err := s.opened(r, find)
-		if err != nil {
-			s.page(func(*http.Request) (view, error) { return view{}, err })(w, r)
-			return
-		}
-		http.Redirect(w, r, address, http.StatusFound)
-	}
-}
-
-func (s *Site) opened(r *http.Request, find finder) (string, error) {
-	u, err := find(r)
-	if err != nil {
-		return "", err
-	}
-	build, test := r.FormValue("build"), r.FormValue("test")
-	column, ok := u.column(build)
-	if !ok {
-		return "", errNoPage
-	}
-	if u.tab.OpenTest != nil {
-		values := u.tab.Values(u.group, u.base).Cell(build, test, r.FormValue("status"), column.Extra...)
-		if address, err := u.tab.OpenTest.Expand(values); err == nil {
-			return address, nil
-		}
-	}
-	e, err := s.Runs.Execution(r.Context(), build)
-	if err != nil {
-		return "", fmt.Errorf("the run of build %s: %w", build, err)
-	}
-	return "/runs/" + url.PathEscape(e.BuildID) + "#" + (&url.URL{Path: runAnchor(test)}).EscapedPath(), nil
-}
 
 // between shows what was committed between two builds, or where to see it.
 func (s *Site) between(find finder) func(*http.Request) (view, error) {

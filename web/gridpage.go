@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strings"
 
 	"seaworthy/grid"
+	"seaworthy/grid/dashboard"
 )
 
 // finder finds the grid that an address speaks of.
@@ -22,10 +24,11 @@ type gridPage struct {
 	Green             string
 	GraphLink         string
 	CompareLink       string
-	ResultsLink       string // where the tab's own results are
+	Elsewhere         []link // what the tab's configuration names: its results, its issues
 	News              []link
 	Alerts            []gridAlert
 	MoreAlerts        string
+	NoIssue           string // why no issue can be filed about them
 	Form              gridForm
 	Problem           string
 	Counted           string
@@ -37,8 +40,9 @@ type gridPage struct {
 	Paging            []link
 	Empty             string
 	Causes            []failureGroup
-	MoreCauses        int
-	AllCauses         string // leads to the rest of them
+	CausesTotal       int
+	CausesShown       string // which of them the page has
+	CausesPages       []link // lead to the others
 	CausesOpen        bool
 }
 
@@ -64,8 +68,7 @@ type extraRow struct {
 }
 
 type gridForm struct {
-	Include, Exclude               string
-	BadInclude, BadExclude         bool
+	Include, Exclude               []pattern
 	Sorts, Groups, Widths, Columns []choice
 	Only, Stale, Changed           bool
 }
@@ -79,23 +82,22 @@ func (s *Site) gridView(find finder) func(*http.Request) (view, error) {
 		}
 		a := readAsk(r.URL.Query(), u)
 		sum := grid.Summarize(u.grid, u.options, s.Now())
-		p := gridPage{Name: u.name, Description: u.description, Crumbs: u.crumbs, Summary: sum, Green: green(sum.LatestGreen), News: u.news, Problem: strings.Join(a.problems, " ")}
+		p := gridPage{Name: u.name, Description: u.description, Crumbs: u.crumbs, Summary: sum, Green: green(sum.LatestGreen), News: u.news, Problem: strings.Join(slices.Concat(a.problems, a.missing), " ")}
 		if len(u.grid.Metrics()) > 0 {
 			p.GraphLink = u.base + "/graph"
 		}
 		if len(u.board.Tabs) > 1 {
 			p.CompareLink = "/compare?" + url.Values{"tab": {u.board.Name + "/" + u.tab.Name}}.Encode()
 		}
-		if u.tab.Results != nil {
-			if address, err := u.tab.Results.Expand(u.tab.Values(u.group, u.base)); err == nil {
-				p.ResultsLink = address
-			}
-		}
+		p.Elsewhere = s.outward(u)
 		if u.reading {
 			p.News = append(p.News, link{Label: "Older results are still being read; the page will show them when they are there."})
 		}
-		if p.Alerts, p.MoreAlerts, err = s.alerts(r.Context(), u, sum, u.base); err != nil {
+		if p.Alerts, p.MoreAlerts, err = s.alerts(r.Context(), u, sum); err != nil {
 			return view{}, err
+		}
+		for _, alert := range p.Alerts {
+			p.NoIssue = alert.NoBug
 		}
 		p.Form = newForm(a)
 		sh := newSheet(u, a, sum)
@@ -106,6 +108,9 @@ func (s *Site) gridView(find finder) func(*http.Request) (view, error) {
 		}
 		p.say(r, u, a)
 		if len(sh.View.Columns) > 0 && len(sh.View.Rows) > 0 {
+			if sh.Menu, err = s.menu(r.Context(), u); err != nil {
+				return view{}, err
+			}
 			if err := p.draw(r, u, a, sh); err != nil {
 				return view{}, err
 			}
@@ -114,17 +119,53 @@ func (s *Site) gridView(find finder) func(*http.Request) (view, error) {
 	}
 }
 
-// say tells what the failures say: some groups of them, all if the address asks.
-func (p *gridPage) say(r *http.Request, u subject, a ask) {
-	most := firstCauses
-	if p.CausesOpen = r.FormValue("causes") == "all"; p.CausesOpen {
-		most = mostCauses
+// outward are the links that the tab's configuration has for the tab itself.
+func (s *Site) outward(u subject) []link {
+	var all []link
+	for _, l := range []struct {
+		label string
+		to    *dashboard.Link
+	}{{cmp.Or(u.tab.ResultsText, "Results"), u.tab.Results}, {"Issues", u.tab.OpenBug}} {
+		if l.to == nil {
+			continue
+		}
+		if address, err := l.to.Expand(u.tab.Values(u.group, s.Address+u.base)); err == nil {
+			all = append(all, link{l.label, address})
+		}
 	}
-	p.Causes, p.MoreCauses = failureGroups(u, a, most)
-	if p.MoreCauses > 0 && !p.CausesOpen {
+	return all
+}
+
+// say tells what the failures say: some groups of them; a page of all if the
+// address asks for "all" or for those from one on.
+func (p *gridPage) say(r *http.Request, u subject, a ask) {
+	window := grid.Window{Count: firstCauses}
+	asked := r.FormValue("causes")
+	if p.CausesOpen = asked != ""; p.CausesOpen {
+		window = grid.Window{From: whole(asked, 1, 1<<20) - 1, Count: mostCauses}
+	}
+	all := failureGroups(u, a, &window)
+	p.Causes, p.CausesTotal = all.groups, all.total
+	to := func(causes string) string {
 		q := r.URL.Query()
-		q.Set("causes", "all")
-		p.AllCauses = "?" + q.Encode() + "#causes"
+		q.Set("causes", causes)
+		return "?" + q.Encode() + "#causes"
+	}
+	last := window.From + len(p.Causes)
+	if !p.CausesOpen {
+		if last < p.CausesTotal {
+			p.CausesPages = []link{{"All messages", to("all")}}
+		}
+		return
+	}
+	if p.CausesTotal > len(p.Causes) {
+		p.CausesShown = fmt.Sprintf("%d to %d of %d", window.From+1, last, p.CausesTotal)
+	}
+	if window.From > 0 {
+		p.CausesPages = append(p.CausesPages, link{"← messages before", to(strconv.Itoa(max(0, window.From-mostCauses) + 1))})
+	}
+	if last < p.CausesTotal {
+		p.CausesPages = append(p.CausesPages, link{"messages after →", to(strconv.Itoa(last + 1))})
 	}
 }
 
@@ -262,12 +303,31 @@ func paging(r *http.Request, a ask, v grid.View, rows int) []link {
 	return all
 }
 
+// pattern is one expression of several, in a field of its own.
+type pattern struct {
+	Label, Value string
+	Bad, More    bool // it is none; it is not the first
+}
+
+// patternsOf are the fields of a form for expressions: those that there are, and
+// one for another.
+func patternsOf(label string, values []string) []pattern {
+	var all []pattern
+	for _, value := range values {
+		_, err := grid.Filter(value)
+		all = append(all, pattern{Label: label, Value: value, Bad: err != nil, More: len(all) > 0})
+	}
+	if len(all) < mostPatterns {
+		all = append(all, pattern{Label: label, More: len(all) > 0})
+	}
+	return all
+}
+
 func newForm(a ask) gridForm {
-	f := gridForm{Include: a.include, Exclude: a.exclude, Only: a.query.OnlyFailures, Stale: a.query.Stale, Changed: a.changed}
-	_, err := grid.Filter(a.include)
-	f.BadInclude = err != nil
-	_, err = grid.Filter(a.exclude)
-	f.BadExclude = err != nil
+	f := gridForm{
+		Include: patternsOf("Names matching", a.include), Exclude: patternsOf("Names not matching", a.exclude),
+		Only: a.query.OnlyFailures, Stale: a.query.Stale, Changed: a.changed,
+	}
 	f.Sorts = choices(string(a.query.Sort), choice{Value: "", Label: "by name"}, choice{Value: "failures", Label: "failures first"}, choice{Value: "flakiness", Label: "flakiest first"})
 	f.Groups = choices(a.group, choice{Value: "", Label: "nothing"}, choice{Value: "hierarchy", Label: "first part of the name"}, choice{Value: "target", Label: "name before the last dot"}, choice{Value: "directory", Label: "directory"}, choice{Value: `regex-mask:[0-9]+`, Label: "name but for numbers"})
 	f.Widths = choices(strconv.Itoa(a.width), choice{Value: "6", Label: "narrow"}, choice{Value: "20", Label: "normal"}, choice{Value: "40", Label: "wide"})

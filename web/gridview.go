@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,19 +28,26 @@ const (
 	tableColumns   = 24
 	answeredRows   = 400
 	messageBytes   = 48 << 10
+	mostPatterns   = 8 // expressions that names match, and as many that they do not
+	rowsAbove      = 6 // rows above the one that an address names
 	defaultWidth   = 20
 )
 
 // ask is what the address says should be shown.
 type ask struct {
-	include, exclude string // as they were written
-	group            string // what rows are grouped by, and the pattern for it after a colon
-	width            int    // of a cell, in pixels
-	changed          bool   // the address says more than nothing
+	include, exclude []string // as they were written
+	group            string   // what rows are grouped by, and the pattern for it after a colon
+	width            int      // of a cell, in pixels
+	changed          bool     // the address says more than nothing
 	query            grid.Query
 	// problems are what of the address could not be understood; the query does
 	// without.
 	problems []string
+	// missing is what the address names and the grid does not have.
+	missing []string
+	// at is the cell that the address names, by its row among those that match
+	// and its column among those shown; nil if it names none that is there.
+	at *[2]int
 }
 
 // readAsk reads an address. One that says nothing of the rows takes what the
@@ -61,7 +69,50 @@ func readAsk(q url.Values, u subject) ask {
 	// The tab's own filters hold whatever the address says.
 	a.query.Include = slices.Concat(u.options.Include, a.query.Include)
 	a.query.Exclude = slices.Concat(u.options.Exclude, a.query.Exclude)
+	a.point(q, u)
 	return a
+}
+
+// point moves the windows to the cell that an address names with build and test,
+// unless it says where they are. A row that would be hidden since it is stale is
+// shown with the others of its kind.
+func (a *ask) point(q url.Values, u subject) {
+	build, test := q.Get("build"), q.Get("test")
+	if build == "" && test == "" {
+		return
+	}
+	column := slices.IndexFunc(u.grid.Columns, func(c grid.Column) bool { return c.Build == build })
+	if build != "" && column < 0 {
+		a.missing = append(a.missing, fmt.Sprintf("There is no build %.100s here, or no longer.", build))
+	}
+	if window := &a.query.Columns; column >= 0 && !q.Has("older") {
+		window.From = column / window.Count * window.Count
+	}
+	place := a.row(test, u)
+	if test != "" && place < 0 {
+		a.missing = append(a.missing, fmt.Sprintf("No row that is shown is called %.200s.", test))
+		return
+	}
+	if window := &a.query.Rows; !q.Has("from") {
+		window.From = max(0, place-rowsAbove)
+	}
+	if column -= a.query.Columns.From; column >= a.query.Columns.Count {
+		column = -1
+	}
+	a.at = &[2]int{max(place, 0), max(column, 0)}
+}
+
+// row finds a test among the rows that are shown; -1 if it is not there.
+func (a *ask) row(test string, u subject) int {
+	named := func(r *grid.Row) bool { return r.Name == test }
+	place := slices.IndexFunc(a.query.Select(u.grid), named)
+	if row := u.grid.Row(test); place < 0 && row != nil && !a.query.Stale {
+		a.query.Stale = true
+		if place = slices.IndexFunc(a.query.Select(u.grid), named); place < 0 {
+			a.query.Stale = false
+		}
+	}
+	return place
 }
 
 // begin takes the view that the tab starts with. Its filters are among the
@@ -76,17 +127,33 @@ func (a *ask) begin(u subject) {
 }
 
 func (a *ask) read(q url.Values) {
-	var err error
-	if a.query.Include, err = grid.Filters(q["include"]...); err != nil {
-		a.problems = append(a.problems, sentence(err))
-	}
-	if a.query.Exclude, err = grid.Filters(q["exclude"]...); err != nil {
-		a.problems = append(a.problems, sentence(err))
-	}
-	a.include, a.exclude = q.Get("include"), q.Get("exclude")
+	a.include, a.query.Include = a.patterns(q["include"])
+	a.exclude, a.query.Exclude = a.patterns(q["exclude"])
 	a.query.OnlyFailures, a.query.Stale = q.Get("only") == "failures", q.Get("stale") == "show"
 	a.group = q.Get("group")
 	a.order(q.Get("sort"))
+}
+
+// patterns reads expressions for names, as they were written and compiled. One
+// that cannot be read does nothing but be told of.
+func (a *ask) patterns(written []string) (kept []string, all []*regexp.Regexp) {
+	for _, text := range written {
+		if text == "" {
+			continue
+		}
+		if len(kept) == mostPatterns {
+			a.problems = append(a.problems, fmt.Sprintf("Only the first %d expressions of a kind count.", mostPatterns))
+			break
+		}
+		kept = append(kept, text)
+		re, err := grid.Filter(text)
+		if err != nil {
+			a.problems = append(a.problems, sentence(err))
+			continue
+		}
+		all = append(all, re)
+	}
+	return kept, all
 }
 
 func (a *ask) order(sort string) {
@@ -136,6 +203,10 @@ type sheet struct {
 	// Groups are all groups, not those of the window alone.
 	Groups []grid.ViewGroup `json:"groups,omitempty"`
 
+	// At is the row and the column of the cell that the address names.
+	At   *[2]int    `json:"at,omitempty"`
+	Menu []menuLink `json:"menu,omitempty"`
+
 	Label       string `json:"label,omitempty"`
 	Width       int    `json:"width,omitempty"`
 	RowsLink    string `json:"rowsLink,omitempty"`
@@ -146,7 +217,7 @@ type sheet struct {
 
 // newSheet makes the part of a grid that is asked for.
 func newSheet(u subject, a ask, sum grid.Summary) sheet {
-	sh := sheet{View: a.query.View(u.grid)}
+	sh := sheet{View: a.query.View(u.grid), At: a.at}
 	if sh.View.Rows == nil {
 		sh.View.Rows = []grid.ViewRow{}
 	}

@@ -118,11 +118,14 @@ type Options struct {
 	// Verdicts answers for the signal of a repository; nil has no pages of tests
 	// and of the report.
 	Verdicts func(repo forge.RepoName) Verdicts
-	Story    func() []StoryStep
-	Hub      *Hub
-	Now      func() time.Time
-	Log      *slog.Logger
-	Version  string
+	// Address is where others reach these pages, without a slash at its end, for
+	// links that are read elsewhere; empty makes them paths.
+	Address string
+	Story   func() []StoryStep
+	Hub     *Hub
+	Now     func() time.Time
+	Log     *slog.Logger
+	Version string
 }
 
 //go:embed templates static
@@ -196,7 +199,7 @@ func (s *Site) routes() {
 	s.mux.HandleFunc("GET /{owner}/{repo}/releases/tag/{tag}", s.page(s.published))
 	s.mux.HandleFunc("GET /commands", s.page(s.commands))
 	s.mux.HandleFunc("GET /{owner}/{repo}", s.page(s.home))
-	s.mux.HandleFunc("GET /", s.page(func(*http.Request) (view, error) { return view{}, errNoPage }))
+	s.mux.HandleFunc("GET /", s.elsewhere)
 }
 
 // ServeHTTP implements http.Handler.

@@ -4,7 +4,11 @@
 //
 // A cell is always a colour and a shape or letter. What a pointer shows, the
 // arrow keys show too, and a hidden row of a grid tells it to screen readers.
+import { CellMenu } from "./menu.js";
+
 const PAGE = 200; // rows asked for at a time
+const KEPT = 20; // pages of rows that are kept: those farthest away are let go, and asked for again
+const FETCHES = 3; // pages asked for at the same time
 const DAY = 22, EXTRA = 18, BUILD = 70, ROW = 20, GAP = 1, PAD = 12;
 const KIND = { 0: "none", 1: "pass", 2: "pass", 3: "skip", 4: "run", 6: "idle", 7: "idle", 8: "idle", 9: "fail", 10: "fail", 11: "fail", 12: "fail", 13: "flake", 14: "fail", 15: "pass" };
 const WORD = { 0: "no result", 1: "passed", 2: "passed with errors", 3: "skipped", 4: "running", 5: "aborted", 6: "unknown", 7: "cancelled", 8: "blocked", 9: "timed out", 10: "failed", 11: "build failed", 12: "failed", 13: "flaky", 14: "tool failed", 15: "built" };
@@ -41,7 +45,8 @@ class ResultGrid extends HTMLElement {
     this.headers = this.data.view.headers ?? [];
     this.groups = this.data.groups ?? [];
     this.closed = new Set();
-    this.pages = new Map();
+    this.pages = new Set();
+    this.asked = 0;
     this.rows = [];
     this.take(this.data);
     this.arrange();
@@ -78,7 +83,7 @@ class ResultGrid extends HTMLElement {
     this.tip = make("div", "tip"); this.tip.hidden = true;
     this.say = make("div", "unseen"); this.say.setAttribute("role", "status");
     this.chosen = make("p", "chosen"); this.chosen.hidden = true;
-    this.keys = make("p", "unseen", "Arrow keys move from cell to cell, Page Up and Page Down by a screen, Home and End along a row. Enter opens the run. In the row of builds Enter picks a build, and a second one shows the commits between. Escape hides what is shown.");
+    this.keys = make("p", "unseen", "Arrow keys move from cell to cell, Page Up and Page Down by a screen, Home and End along a row. Enter opens the run, the menu key (or Shift and F10) all that can be done with a cell. In the row of builds Enter picks a build, and a second one shows the commits between. Escape hides what is shown.");
     this.keys.id = this.id + "-keys";
     this.append(this.chosen, this.frame, this.tip, this.say, this.keys);
     this.ink = this.canvas.getContext("2d", { alpha: false });
@@ -90,6 +95,7 @@ class ResultGrid extends HTMLElement {
     this.frame.addEventListener("keydown", (e) => this.key(e));
     this.frame.addEventListener("focus", () => { this.cursor = this.frame.matches(":focus-visible"); if (this.cursor) this.show(this.at); this.draw(); });
     this.frame.addEventListener("blur", () => { this.cursor = false; this.hide(); this.draw(); });
+    this.menu = new CellMenu(this);
     this.watch = new ResizeObserver(() => { this.measure(); this.draw(); });
     this.watch.observe(this);
     this.dark = matchMedia("(prefers-color-scheme: dark)");
@@ -105,8 +111,19 @@ class ResultGrid extends HTMLElement {
       ({ at: this.at, picked: this.picked } = place);
       this.frame.scrollTo(place.left, place.top);
       this.tell();
-    }
+    } else if (this.data.at) this.point(...this.data.at);
     this.draw();
+  }
+
+  // The cell that the address names is shown as if it had been walked to.
+  point(row, column) {
+    const line = this.map ? this.map.indexOf(row) : row;
+    this.at = { row: clamp(line, 0, this.lines - 1), column };
+    this.cursor = true;
+    this.frame.scrollTop = Math.max(0, this.at.row * ROW - (this.seen.height - this.top) / 3);
+    this.into();
+    this.scrollIntoView({ block: "nearest" });
+    this.show(this.at);
   }
 
   colours() {
@@ -185,19 +202,20 @@ class ResultGrid extends HTMLElement {
     this.draw();
   }
 
-  // Rows that come into view are asked for, a page at a time.
-  async need(first, last) {
-    const wanted = new Set();
-    for (let i = first; i <= last; i++) {
+  // Rows that come into view are asked for, a page at a time and few at once:
+  // whoever rushes past does not ask for all that is passed.
+  need(first, last) {
+    this.first = first;
+    for (let i = first; i <= last && this.asked < FETCHES; i++) {
       const n = this.map ? this.map[i] : i;
-      if (n >= 0 && !this.rows[n]) wanted.add(Math.floor(n / PAGE));
+      if (n >= 0 && !this.rows[n] && !this.pages.has(Math.floor(n / PAGE))) this.fetchPage(Math.floor(n / PAGE));
     }
-    for (const page of wanted) if (!this.pages.has(page)) this.fetchPage(page);
   }
 
   async fetchPage(page) {
     const from = page * PAGE, rows = Math.min(PAGE, this.data.view.rows_total - from);
-    this.pages.set(page, true);
+    this.pages.add(page);
+    this.asked++;
     this.stop ??= new AbortController();
     try {
       const link = new URL(this.data.rowsLink, location.href);
@@ -209,12 +227,28 @@ class ResultGrid extends HTMLElement {
       // A build came in meanwhile: these rows do not belong under our columns.
       if (d.version !== this.data.version) { location.reload(); return; }
       this.take(d);
-      this.draw();
+      this.forget();
     } catch (problem) {
       if (problem.name === "AbortError") return;
       this.say.textContent = `Rows ${from + 1} to ${from + rows} could not be loaded: ${problem.message}. Scroll there again to retry.`;
       setTimeout(() => this.pages.delete(page), 2000);
+    } finally {
+      this.asked--;
+      this.draw();
     }
+  }
+
+  // What is far away is let go, so that a page stays as small however long one
+  // scrolls in it.
+  forget() {
+    const here = this.map ? this.map.slice(this.first).find((n) => n >= 0) ?? 0 : this.first;
+    const far = (page) => Math.abs(page - Math.floor(here / PAGE));
+    while (this.pages.size > KEPT) {
+      const page = [...this.pages].reduce((a, b) => (far(b) > far(a) ? b : a));
+      this.pages.delete(page);
+      for (let i = page * PAGE; i < (page + 1) * PAGE; i++) delete this.rows[i];
+    }
+    if (this.labels.size > KEPT * PAGE) this.labels.clear();
   }
 
   draw() {
@@ -412,6 +446,7 @@ class ResultGrid extends HTMLElement {
   }
 
   click(e) {
+    if (this.menu.swallows(e)) return;
     const at = this.find(e);
     if (!at) return;
     if (at.row < 0) { this.pick(at.column, e.shiftKey); return; }
@@ -489,7 +524,32 @@ class ResultGrid extends HTMLElement {
 
   hide() { this.tip.hidden = true; }
 
+  // Where on the screen a cell is.
+  place({ row, column }) {
+    const box = this.canvas.getBoundingClientRect(), zoom = box.width / this.seen.width || 1, step = this.width + GAP;
+    return { x: box.left + zoom * (this.names + column * step - this.frame.scrollLeft + this.width / 2), y: box.top + zoom * (this.top + (row + 1) * ROW - this.frame.scrollTop) };
+  }
+
+  // What the menu of a cell or of a name offers: see menu.js.
+  offers({ row, column }) {
+    const r = this.line(row);
+    if (row < 0 || !r || r.group) return [];
+    const build = this.columns[column]?.build, kind = KIND[r.cells[column]] ?? "none", about = { test: r.name };
+    let all = [{ label: "This test in all its runs", link: this.data.rowLink }];
+    if (build && kind !== "none") {
+      about.build = build;
+      all = (this.data.menu ?? []).filter((m) => !m.failed || kind === "fail" || kind === "flake");
+    }
+    const fill = (link) => link.replace("{build}", encodeURIComponent(build)).replace("{test}", () => encodeURIComponent(r.name));
+    const here = new URL(location.href);
+    for (const name of ["from", "older", "build", "test", "causes"]) here.searchParams.delete(name);
+    here.hash = "";
+    for (const [name, value] of Object.entries(about)) here.searchParams.set(name, value);
+    return [...all.map((m) => ({ label: m.label, link: fill(m.link) })), { label: about.build ? "Copy a link to this cell" : "Copy a link to this row", copy: here.href }];
+  }
+
   key(e) {
+    if (this.menu.key(e)) return;
     const { row, column } = this.at, rows = this.lines, columns = this.columns.length;
     const screen = Math.max(1, Math.floor((this.seen.height - this.top) / ROW) - 1);
     const moves = {
