@@ -1,4 +1,4 @@
-package app
+package bucket
 
 import (
 	"io"
@@ -11,11 +11,11 @@ import (
 	"testing"
 )
 
-func TestOpenBucket(t *testing.T) {
+func TestOpen(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	for _, address := range []string{"file://" + filepath.ToSlash(folder) + "/a/b", filepath.Join(folder, "plain")} {
-		b, err := OpenBucket(t.Context(), address)
+		b, err := Open(t.Context(), address)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -34,7 +34,7 @@ func TestOpenBucket(t *testing.T) {
 	if list, err := filepath.Glob(filepath.Join(folder, "plain/dir/*")); err != nil || len(list) != 1 {
 		t.Errorf("besides the object there are %v, %v", list, err)
 	}
-	b, err := OpenBucket(t.Context(), "mem://")
+	b, err := Open(t.Context(), "mem://")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestOpenBucket(t *testing.T) {
 		t.Error(err)
 	}
 	for address, why := range map[string]string{"ftp://x": "azblob://, file://, gs://, mem://, s3://", "": "a folder is needed", "file://": "a folder is needed", "s3://b\x7f": "cannot be read"} {
-		if _, err := OpenBucket(t.Context(), address); err == nil || !strings.Contains(err.Error(), why) {
+		if _, err := Open(t.Context(), address); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
@@ -76,13 +76,13 @@ func (o *objects) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func TestOpenBucketInS3(t *testing.T) {
+func TestOpenInS3(t *testing.T) {
 	o := &objects{held: map[string]string{}}
 	s := httptest.NewServer(o)
 	defer s.Close()
 	t.Setenv("AWS_ACCESS_KEY_ID", "key")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	b, err := OpenBucket(t.Context(), "s3://bucket/releases?region=eu-west-1&use_path_style=true&response_checksum_validation=when_required&request_checksum_calculation=when_required&endpoint="+s.URL)
+	b, err := Open(t.Context(), "s3://bucket/releases?region=eu-west-1&use_path_style=true&response_checksum_validation=when_required&request_checksum_calculation=when_required&endpoint="+s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
