@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"errors"
 	"fmt"
@@ -252,6 +253,16 @@ func (s *Site) render(w http.ResponseWriter, r *http.Request, v view, code int) 
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if code == http.StatusOK {
+		// A page that has not changed is not sent again, as when a browser begins to
+		// listen for what is new. Weak, since it may be packed.
+		tag := fmt.Sprintf(`W/"%x"`, sha256.Sum256(out.Bytes()))
+		w.Header().Set("ETag", tag)
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
 	w.WriteHeader(code)
 	if _, err := w.Write(out.Bytes()); err != nil {
 		s.Log.Debug("sending a page", "path", r.URL.Path, "error", err)

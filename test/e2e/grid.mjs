@@ -4,46 +4,16 @@
 // picture of each.
 //
 //   go build -o /tmp/gridpages ./test/gridpages && node test/e2e/grid.mjs /tmp/gridpages FOLDER
-import { chromium } from "playwright-core";
-import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { begin, contrast, settled } from "./browser.mjs";
 
-const [program, folder] = process.argv.slice(2);
-if (!program || !folder) {
-  console.error("usage: node grid.mjs PROGRAM-OR-URL FOLDER");
-  process.exit(2);
-}
-mkdirSync(folder, { recursive: true });
-
-let server;
-let base = program;
-if (!program.startsWith("http")) {
-  server = spawn(program, { stdio: ["pipe", "pipe", "inherit"] });
-  base = await new Promise((found, failed) => {
-    server.stdout.once("data", (text) => found(String(text).trim()));
-    server.once("exit", (code) => failed(new Error(`${program} ended with ${code}`)));
-  });
-}
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-let passed = 0;
-const failures = [];
-const check = (holds, what) => (holds ? passed++ : failures.push(what));
+const walk = await begin("grid.mjs");
+const { base, browser, check } = walk;
 
 async function open(context, path) {
-  const page = await context.newPage();
-  page.problems = [];
-  page.on("console", (m) => m.type() === "error" && page.problems.push(m.text()));
-  page.on("pageerror", (e) => page.problems.push(String(e)));
-  const answer = await page.goto(base + path, { waitUntil: "load" });
-  check(answer.status() === 200, `${path}: ${answer.status()}`);
-  if (await page.locator("result-grid").count()) await page.waitForFunction(() => !document.querySelector("result-grid").matches(":not(.drawn)"), null, { timeout: 5000 }).catch(() => {});
+  const page = await walk.open(context, path);
+  if (await page.locator("result-grid").count()) await page.waitForSelector("result-grid.drawn", { timeout: 5000 }).catch(() => {});
   return page;
 }
-const settled = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
 const grid = "/dashboards/fleet-blocking/conformance";
 const pages = {
@@ -62,21 +32,17 @@ const pages = {
   between: grid + "/between?from=1828409320300000100&to=1828409320300000199",
 };
 
-for (const scheme of ["light", "dark"]) {
-  for (const [size, width, height] of [["phone", 360, 740], ["desk", 1280, 900]]) {
-    const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height }, deviceScaleFactor: size === "phone" ? 2 : 1 });
-    for (const [name, path] of Object.entries(pages)) {
-      const page = await open(context, path);
-      await settled(page);
-      await page.screenshot({ path: join(folder, `${name}-${size}-${scheme}.png`), fullPage: true });
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      check(wide <= 0, `${name} ${size}: ${wide} px wider than the window`);
-      check(page.problems.length === 0, `${name} ${size} ${scheme}: ${page.problems.join("; ")}`);
-      await page.close();
-    }
-    await context.close();
+await walk.everywhere([["phone", 360, 740, 2], ["desk", 1400, 900]], async (context, where) => {
+  for (const [name, path] of Object.entries(pages)) {
+    const page = await open(context, path);
+    await settled(page);
+    await walk.picture(page, `${name}-${where}`, { fullPage: true });
+    await walk.sound(page, `${name} ${where}`);
+    const poor = await page.evaluate(contrast);
+    check(poor.length === 0, `${name} ${where}: contrast below 4.5: ${poor.slice(0, 3).join("; ")}`);
+    await page.close();
   }
-}
+});
 
 // Without script there is a table, paged by links.
 const plain = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 1280, height: 900 } });
@@ -89,24 +55,13 @@ await still.goto(base + grid);
 await still.fill("input[name=include]", "TestVoyage00[1-3]/");
 await still.click("button:has-text('Show')");
 check((await still.locator("table.grid tbody tr").count()) === 3, "the filter works without script");
-await still.screenshot({ path: join(folder, "without-script.png"), fullPage: true });
+await walk.picture(still, "without-script", { fullPage: true });
 await plain.close();
 
-// With script: how much the first screen takes, and how soon it is there.
+// With script the table makes place for the canvas.
 const desk = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-const page = await desk.newPage();
-const parts = [];
-page.on("requestfinished", (r) => parts.push((async () => [(await (await r.response()).body().catch(() => Buffer.alloc(0))).length, (await r.sizes()).responseBodySize])()));
-const began = Date.now();
-await page.goto(base + grid, { waitUntil: "load" });
-await page.waitForSelector("result-grid.drawn .sheet canvas");
+const page = await open(desk, grid);
 await settled(page);
-const took = Date.now() - began;
-const [bytes, sent] = (await Promise.all(parts)).reduce(([a, b], [c, d]) => [a + c, b + d], [0, 0]);
-console.log(`first screen: ${bytes} bytes, packed into ${sent}, after ${took} ms`);
-check(bytes > 50_000 && bytes <= 300_000, `the first screen takes ${bytes} bytes, at most 300,000`);
-const timing = await page.evaluate(() => { const [t] = performance.getEntriesByType("navigation"); return t.responseStart - t.requestStart; });
-console.log(`first byte: ${Math.round(timing)} ms`);
 check(await page.locator("table.grid").isHidden(), "with script the table makes place");
 const drawn = () => page.evaluate(() => {
   const c = document.querySelector(".sheet canvas"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data, seen = new Set();
@@ -115,23 +70,7 @@ const drawn = () => page.evaluate(() => {
 });
 check((await drawn()) > 5, "the canvas has colours");
 
-// Scrolling: further rows are fetched, and each frame is quick.
-const frames = await page.evaluate(async () => {
-  const f = document.querySelector(".sheet"), g = document.querySelector("result-grid"), spent = [];
-  const paint = g.paint.bind(g);
-  g.paint = () => { const t = performance.now(); paint(); spent.push(performance.now() - t); };
-  for (let i = 0; i < 60; i++) { f.scrollTop += 150; f.scrollLeft += 30; await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r))); }
-  delete g.paint;
-  return spent.sort((a, b) => a - b);
-});
-console.log(`frames while scrolling: median ${frames[frames.length >> 1].toFixed(1)} ms, slowest ${frames.at(-1).toFixed(1)} ms of ${frames.length}`);
-check(frames.length > 30 && frames[frames.length >> 1] < 16, `half of the frames take ${frames[frames.length >> 1]} ms or less`);
-await page.waitForFunction(() => document.querySelector("result-grid").rows.filter(Boolean).length > 200, null, { timeout: 5000 });
-check(true, "further rows come");
-await page.screenshot({ path: join(folder, "scrolled.png") });
-
 // Keyboard: a cell is shown and told; Enter opens it; Escape hides.
-await page.evaluate(() => document.querySelector(".sheet").scrollTo(0, 0));
 await page.locator(".sheet").focus();
 for (let i = 0; i < 4; i++) await page.keyboard.press("ArrowDown");
 await page.keyboard.press("ArrowRight");
@@ -139,7 +78,7 @@ check(await page.locator(".tip").isVisible(), "the keyboard shows what a cell sa
 const told = await page.locator("result-grid [role=gridcell]").textContent();
 check(/build 18284093203\d+/.test(told), `the cell is told: ${told}`);
 check((await page.locator("result-grid [role=row]").getAttribute("aria-rowindex")) === "6", "the row is told");
-await page.screenshot({ path: join(folder, "keyboard.png") });
+await walk.picture(page, "keyboard");
 await page.keyboard.press("Escape");
 check(await page.locator(".tip").isHidden(), "Escape hides it");
 await page.keyboard.press("Control+End");
@@ -153,27 +92,100 @@ await page.keyboard.press("Enter");
 check(await page.locator(".chosen a").isVisible(), "two builds picked by keyboard lead to the commits between");
 const between = await page.locator(".chosen a").getAttribute("href");
 check(/between\?from=\d+&to=\d+$/.test(between), `the commits between: ${between}`);
-await page.screenshot({ path: join(folder, "picked.png") });
+await walk.picture(page, "picked");
 await page.keyboard.press("Escape");
 await page.keyboard.press("Escape");
 check(await page.locator(".chosen").isHidden(), "Escape forgets the builds");
 
 // The pointer: a failing cell says its message, and leads to its run.
-const at = await page.evaluate(() => {
+const failing = () => page.evaluate(() => {
   const g = document.querySelector("result-grid"), f = g.frame.getBoundingClientRect();
   for (let row = 0; row < 25; row++) for (let column = 0; column < 12; column++) {
     if (g.line(row)?.cells?.[column] === 12 && g.line(row).notes.get(column)?.message) return { x: f.left + 1 + g.names + column * (g.width + 1) + 8, y: f.top + 1 + g.top + row * 20 + 10 };
   }
 });
+const at = await failing();
 check(at, "there is a failure on the first screen");
 if (at) {
   await page.mouse.move(at.x, at.y);
   await page.waitForSelector(".tip .message");
   check((await page.locator(".tip").textContent()).includes("expected the tide"), "the pointer shows the message");
-  await page.screenshot({ path: join(folder, "pointed.png") });
+  await walk.picture(page, "pointed");
   const [left] = await Promise.all([page.waitForRequest((r) => r.url().includes("/open?build=")), page.mouse.click(at.x, at.y)]);
   check(/open\?build=\d+&test=/.test(left.url()), `a click leads to ${left.url()}`);
 }
+
+// The menu of a cell: by the pointer, by key and by a finger; walked by arrows.
+await page.goto(base + grid);
+await page.waitForSelector("result-grid.drawn");
+if (at) {
+  await page.locator(".sheet").scrollIntoViewIfNeeded();
+  const { x, y } = await failing();
+  await page.mouse.click(x, y, { button: "right" });
+  check(await page.locator(".menu").isVisible(), "the secondary button opens the menu");
+  const entries = await page.locator(".menu [role=menuitem]").allTextContents();
+  for (const name of ["Open the run", "This test in all its runs", "Failures like this one", "File an issue", "Issues about it", "Attach to an issue", "Logs of the build", "Copy a link to this cell"]) check(entries.includes(name), `the menu has ${name}: ${entries}`);
+  await walk.picture(page, "menu");
+  await page.keyboard.press("ArrowDown");
+  check((await page.evaluate(() => document.activeElement.textContent)) === entries[1], "an arrow leads to the next entry");
+  await page.keyboard.press("Escape");
+  check(await page.locator(".menu").isHidden() && await page.evaluate(() => document.activeElement.classList.contains("sheet")), "Escape leads back to the grid");
+  await page.keyboard.press("Shift+F10");
+  check(await page.locator(".menu").isVisible(), "a key opens the menu");
+  const leads = await page.locator(".menu a").evaluateAll((all) => all.map((a) => a.href));
+  for (const link of leads.filter((l) => l.startsWith(base))) {
+    const answer = await page.request.get(link, { maxRedirects: 0 });
+    check([200, 302].includes(answer.status()), `${link} answers ${answer.status()}`);
+  }
+  await page.keyboard.press("End");
+  await page.keyboard.press("Enter");
+  const copied = await page.locator(".chosen").textContent();
+  check(/copied|Here is the link/.test(copied), `the link is copied: ${copied}`);
+  const link = await page.evaluate(() => { const g = document.querySelector("result-grid"); return g.offers(g.at).at(-1).copy; });
+  check(/build=\d+/.test(link) && /test=/.test(link), `the cell's link: ${link}`);
+}
+
+// A link to a cell far below shows that cell.
+const far = grid + "?" + new URLSearchParams({ build: "1828409320300000120", test: "apps.TestVoyage447/leg_6_of_the_way_around_the_cape" });
+await page.goto(base + far);
+await page.waitForFunction(() => { const g = document.querySelector("result-grid.drawn"); return g && g.line(g.at.row)?.name.includes("TestVoyage447"); });
+await settled(page);
+check(await page.locator(".tip").isVisible() && (await page.locator(".tip").textContent()).includes("1828409320300000120"), "a link to a cell shows what it says");
+await walk.picture(page, "linked");
+
+// A finger that stays opens the menu; one that taps opens the run.
+const phone = await browser.newContext({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+const small = await open(phone, grid);
+const cell = await small.evaluate(() => {
+  const g = document.querySelector("result-grid");
+  g.scrollIntoView();
+  const f = g.frame.getBoundingClientRect();
+  return { x: f.left + 1 + g.names + 30, y: f.top + 1 + g.top + 3 * 20 + 10 };
+});
+const touch = await phone.newCDPSession(small);
+await touch.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [cell] });
+await small.waitForSelector(".menu:not([hidden])", { timeout: 3000 }).catch(() => {});
+check(await small.locator(".menu").isVisible(), "a finger that stays opens the menu");
+await touch.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+await settled(small);
+check(small.url() === base + grid && await small.locator(".menu").isVisible(), "lifting it opens nothing else");
+await walk.picture(small, "menu-phone");
+await phone.close();
+
+// Addresses as people have them from TestGrid.
+for (const [from, to] of Object.entries({
+  "/fleet-blocking#conformance&include-filter-by-regex=TestVoyage00[1-3]%2F&width=10": "/dashboards/fleet-blocking/conformance?include=TestVoyage00%5B1-3%5D%2F&width=10",
+  "/r/k8s-results/fleetblocking#Conformance&sort-by-failures=&exclude-non-failed-tests=": "/dashboards/fleet-blocking/conformance?only=failures&sort=failures",
+  "/fleet-blocking#conformance&graph-metrics=test-duration-minutes": "/dashboards/fleet-blocking/conformance/graph?metric=test-duration-minutes",
+  "/fleet#fleet-informing": "/dashboards/fleet-informing",
+  "/fleet-blocking#Summary": "/dashboards/fleet-blocking#Summary",
+})) {
+  await page.goto(base + from);
+  await page.waitForURL(base + to, { timeout: 5000 }).catch(() => {});
+  check(page.url() === base + to, `${from} leads to ${page.url()}`);
+}
+await page.goto(base + "/fleet-blocking#no-such-tab");
+check(await page.locator("text=no tab that is called no-such-tab").isVisible(), "a tab that is not there is told");
 
 // What is asked for is in the address.
 await page.goto(base + grid);
@@ -181,9 +193,11 @@ await page.selectOption("select[name=sort]", "failures");
 await page.check("input[name=only]");
 await page.fill("input[name=exclude]", "storage");
 await page.click("button:has-text('Show')");
+await page.fill("input[name=exclude] >> nth=1", "network");
+await page.click("button:has-text('Show')");
 const address = new URL(page.url());
-check(address.searchParams.get("sort") === "failures" && address.searchParams.get("only") === "failures" && address.searchParams.get("exclude") === "storage", `the address is ${address}`);
-check(!(await page.evaluate(() => document.querySelector("result-grid").rows.some((r) => r?.name.startsWith("storage")))), "excluded rows are gone");
+check(address.searchParams.get("sort") === "failures" && address.searchParams.get("only") === "failures" && address.searchParams.getAll("exclude").join() === "storage,network", `the address is ${address}`);
+check(!(await page.evaluate(() => document.querySelector("result-grid").rows.some((r) => /^(storage|network)/.test(r?.name)))), "excluded rows are gone");
 
 // Groups close and open.
 await page.goto(base + pages.grouped);
@@ -202,8 +216,4 @@ check((await page.locator(".graph title").first().textContent()).includes("in bu
 await page.goto(base + pages.compare);
 check((await page.locator("table.compare tbody tr").count()) > 5, "the comparison has rows");
 
-await browser.close();
-server?.stdin.end();
-for (const f of failures) console.error("✕ " + f);
-console.log(`${passed} passed, ${failures.length} failed`);
-process.exit(failures.length ? 1 : 0);
+await walk.end();

@@ -2,44 +2,11 @@
 // a desk, in light and dark, with and without script. Keeps a picture of each.
 //
 //   go build -o /tmp/gridpages ./test/gridpages && node test/e2e/verdict.mjs /tmp/gridpages FOLDER
-import { chromium } from "playwright-core";
-import { spawn } from "node:child_process";
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { begin } from "./browser.mjs";
 
-const [program, folder] = process.argv.slice(2);
-if (!program || !folder) {
-  console.error("usage: node verdict.mjs PROGRAM-OR-URL FOLDER");
-  process.exit(2);
-}
-mkdirSync(folder, { recursive: true });
-
-let server;
-let base = program;
-if (!program.startsWith("http")) {
-  server = spawn(program, { stdio: ["pipe", "pipe", "inherit"] });
-  base = await new Promise((found, failed) => {
-    server.stdout.once("data", (text) => found(String(text).trim()));
-    server.once("exit", (code) => failed(new Error(`${program} ended with ${code}`)));
-  });
-}
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"],
-});
-let passed = 0;
-const failures = [];
-const check = (holds, what) => (holds ? passed++ : failures.push(what));
-
-async function open(context, path) {
-  const page = await context.newPage();
-  page.problems = [];
-  page.on("console", (m) => m.type() === "error" && page.problems.push(m.text()));
-  page.on("pageerror", (e) => page.problems.push(String(e)));
-  const answer = await page.goto(base + path, { waitUntil: "load" });
-  check(answer.status() === 200, `${path}: ${answer.status()}`);
-  return page;
-}
+const walk = await begin("verdict.mjs");
+const { base, browser, check } = walk;
+const open = (context, path) => walk.open(context, path);
 
 // A test that does not pass, found as a person would.
 const finder = await browser.newContext({ javaScriptEnabled: false });
@@ -61,21 +28,15 @@ check(await list.locator("text=No test has a name like that.").isVisible(), "a s
 await finder.close();
 
 const pages = { report: "/signal/report", "report-wrong": "/signal/report?at=soon", tests: "/tests", found: "/tests?q=voyage", test };
-for (const scheme of ["light", "dark"]) {
-  for (const [size, width, height] of [["phone", 360, 740], ["desk", 1280, 900], ["wall", 3840, 2160]]) {
-    const context = await browser.newContext({ colorScheme: scheme, viewport: { width, height } });
-    for (const [name, path] of Object.entries(pages)) {
-      const page = await open(context, path);
-      for (const d of await page.locator("details").all()) await d.evaluate((e) => (e.open = true));
-      await page.screenshot({ path: join(folder, `${name}-${size}-${scheme}.png`), fullPage: true });
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      check(wide <= 0, `${name} ${size}: ${wide} px wider than the window`);
-      check(page.problems.length === 0, `${name} ${size} ${scheme}: ${page.problems.join("; ")}`);
-      await page.close();
-    }
-    await context.close();
+await walk.everywhere([["phone", 360, 740], ["desk", 1280, 900], ["wall", 3840, 2160]], async (context, where) => {
+  for (const [name, path] of Object.entries(pages)) {
+    const page = await open(context, path);
+    for (const d of await page.locator("details").all()) await d.evaluate((e) => (e.open = true));
+    await walk.picture(page, `${name}-${where}`, { fullPage: true });
+    await walk.sound(page, `${name} ${where}`);
+    await page.close();
   }
-}
+});
 
 // The report says why, links to what it speaks of, and its details open by keyboard.
 const desk = await browser.newContext({ viewport: { width: 1280, height: 900 } });
@@ -95,8 +56,4 @@ check(["red", "yellow", "green"].includes(json.color) && json.branches.length > 
 const weight = (await (await desk.request.get(base + "/signal/report")).body()).length;
 check(weight < 300e3, `the report weighs ${weight} bytes`);
 
-await browser.close();
-server?.stdin.end();
-for (const f of failures) console.error("✕", f);
-console.log(`${passed} checks held, ${failures.length} did not`);
-process.exit(failures.length ? 1 : 0);
+await walk.end();

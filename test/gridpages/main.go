@@ -1,11 +1,12 @@
 // Gridpages serves the pages of dashboards over generated results, for the walk
-// in test/e2e/grid.mjs and test/e2e/verdict.mjs: a big grid with failures of every kind, a small one, and
+// in test/e2e/grid.mjs, scale.mjs and verdict.mjs: a big grid with failures of every kind, a small one, and
 // one that is empty.
 //
-//	go run ./test/gridpages [-bucket FOLDER]
+//	go run ./test/gridpages [-bucket FOLDER] [-tests N]
 //
 // It prints its address and ends with its standard input. With a folder, that
-// is read as a bucket with builds under logs/ci-big.
+// is read as a bucket with builds under logs/ci-big; else the big grid has as many
+// tests as are asked for.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -31,6 +33,7 @@ import (
 	"seaworthy/signal"
 	"seaworthy/signal/report"
 	"seaworthy/signal/verdict"
+	"seaworthy/triage/live"
 	"seaworthy/web"
 )
 
@@ -60,7 +63,14 @@ dashboards:
     description: Every test of the fleet, each half hour
     open_test_template: {url: "https://example.org/view/<gcs_prefix>/<changelist>"}
     code_search_url_template: {url: "https://example.org/compare/<start-custom-0>...<end-custom-0>"}
-    file_bug_template: {url: "https://example.org/new", options: [{key: title, value: "<test-name> fails"}]}
+    file_bug_template: {url: "https://example.org/new", options: [{key: title, value: "<test-name> fails"}, {key: body, value: "<test-url>"}]}
+    attach_bug_template: {url: "https://example.org/attach", options: [{key: url, value: "<test-url>"}]}
+    open_bug_template: {url: "https://github.com/example/fleet/issues/"}
+    results_text: All results
+    results_url_template: {url: "https://example.org/results/<gcs_prefix>"}
+    context_menu_template: {name: Logs of the build, url: "https://example.org/logs/<changelist>"}
+    column_diff_link_templates: [{name: Images that differ, url: "https://example.org/images/<start-custom-0>/<end-custom-0>"}]
+    about_dashboard_url: https://example.org/about
   - name: smoke
     test_group_name: ci-small
     description: The first ten minutes
@@ -83,9 +93,10 @@ func main() {
 
 func run() error {
 	folder := flag.String("bucket", "", "`folder` to read instead of generated results")
+	tests := flag.Int("tests", 500, "`number` of tests of the big grid")
 	flag.Parse()
 	ctx := context.Background()
-	bucket, at, err := results(ctx, *folder)
+	bucket, at, err := results(ctx, *folder, *tests)
 	if err != nil {
 		return err
 	}
@@ -109,7 +120,7 @@ func run() error {
 	}
 	pages, err := web.New(web.Options{
 		Repos: func(context.Context) ([]forge.RepoName, error) { return nil, nil },
-		Runs:  runs{}, Signal: grids, Hub: &web.Hub{}, Now: clock, Log: slog.Default(), Version: "test",
+		Runs:  runs{}, Triage: clusters{}, Issues: tracker(), Signal: grids, Hub: &web.Hub{}, Now: clock, Log: slog.Default(), Version: "test",
 		Verdicts: func(forge.RepoName) web.Verdicts {
 			return report.New(report.Options{Grids: grids, Now: clock, Settings: func(context.Context) (report.Settings, error) {
 				return report.Settings{Rules: verdict.DefaultRules()}, nil
@@ -136,6 +147,29 @@ func run() error {
 	return nil
 }
 
+// clusters has none.
+type clusters struct{}
+
+func (clusters) List(_ context.Context, _ live.Filter) (live.List, error) {
+	return live.List{From: now.AddDate(0, 0, -14), Until: now}, nil
+}
+
+func (clusters) Cluster(context.Context, string, live.Filter) (live.Detail, error) {
+	return live.Detail{}, live.ErrNoCluster
+}
+
+// tracker has its issues elsewhere.
+func tracker() web.IssueForm {
+	return web.IssueForm{
+		New: func(repo, title, body string, _ []string) string {
+			return "https://example.org/" + repo + "/new?" + url.Values{"title": {title}, "body": {body}}.Encode()
+		},
+		Search: func(repo, text string) string {
+			return "https://example.org/" + repo + "/issues?" + url.Values{"q": {text}}.Encode()
+		},
+	}
+}
+
 // runs has none: every result is from elsewhere.
 type runs struct{ web.Runs }
 
@@ -143,14 +177,14 @@ func (runs) Execution(context.Context, string) (job.Execution, error) {
 	return job.Execution{}, job.ErrNoExecution
 }
 
-func results(ctx context.Context, folder string) (*blob.Bucket, time.Time, error) {
+func results(ctx context.Context, folder string, tests int) (*blob.Bucket, time.Time, error) {
 	if folder != "" {
 		b, err := fileblob.OpenBucket(folder, nil)
 		return b, time.Now(), err
 	}
 	b := memblob.OpenBucket(nil)
 	for i := range 200 {
-		if err := build(ctx, b, "ci-big", i, 200, 500); err != nil {
+		if err := build(ctx, b, "ci-big", i, 200, tests); err != nil {
 			return nil, now, errors.Join(err, b.Close())
 		}
 	}

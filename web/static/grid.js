@@ -7,7 +7,7 @@
 import { CellMenu } from "./menu.js";
 
 const PAGE = 200; // rows asked for at a time
-const KEPT = 20; // pages of rows that are kept: those farthest away are let go, and asked for again
+const KEPT = 12; // pages of rows that are kept: those farthest away are let go, and asked for again
 const FETCHES = 3; // pages asked for at the same time
 const DAY = 22, EXTRA = 18, BUILD = 70, ROW = 20, GAP = 1, PAD = 12;
 const KIND = { 0: "none", 1: "pass", 2: "pass", 3: "skip", 4: "run", 6: "idle", 7: "idle", 8: "idle", 9: "fail", 10: "fail", 11: "fail", 12: "fail", 13: "flake", 14: "fail", 15: "pass" };
@@ -87,7 +87,7 @@ class ResultGrid extends HTMLElement {
     this.keys.id = this.id + "-keys";
     this.append(this.chosen, this.frame, this.tip, this.say, this.keys);
     this.ink = this.canvas.getContext("2d", { alpha: false });
-    this.frame.addEventListener("scroll", () => { this.hide(); this.draw(); }, { passive: true });
+    this.frame.addEventListener("scroll", () => { this.follow(); this.draw(); }, { passive: true });
     this.frame.addEventListener("pointermove", (e) => this.hover(e));
     this.frame.addEventListener("pointerleave", () => { this.over = null; this.hide(); this.draw(); });
     this.frame.addEventListener("click", (e) => this.click(e));
@@ -137,6 +137,7 @@ class ResultGrid extends HTMLElement {
     const style = getComputedStyle(this);
     this.sans = style.getPropertyValue("--sans");
     this.mono = style.getPropertyValue("--mono");
+    this.fonts = { letter: `600 11px ${this.sans}`, small: `600 9px ${this.sans}` };
     probe.remove();
   }
 
@@ -288,6 +289,7 @@ class ResultGrid extends HTMLElement {
     if (row?.group) return;
     c.textAlign = "center";
     c.textBaseline = "middle";
+    let set = ""; // the font: setting it is what costs
     for (let j = first; j <= last; j++) {
       const x = this.names + j * step - left;
       if (!row) { c.fillStyle = k.sunk; c.fillRect(x, y + 8, this.width, 4); continue; }
@@ -301,9 +303,11 @@ class ResultGrid extends HTMLElement {
       if (!big) continue;
       const text = row.notes.get(j)?.icon || LETTER[kind];
       c.fillStyle = strong ? k.surface : kind === "run" ? k.deep : kind === "pass" || kind === "skip" ? k.pass : k.ink;
-      if (!text) { c.beginPath(); c.arc(x + this.width / 2, y + ROW / 2, 1.6, 0, 7); c.fill(); continue; }
-      c.font = `600 ${text.length > 2 ? 9 : 11}px ${this.sans}`;
-      c.fillText(text, x + this.width / 2, y + ROW / 2 + 0.5, this.width - 1);
+      if (!text) { c.fillRect(x + this.width / 2 - 1.5, y + ROW / 2 - 1.5, 3, 3); continue; }
+      const font = text.length > 2 ? this.fonts.small : this.fonts.letter;
+      if (font !== set) c.font = set = font;
+      if (text.length > 1) c.fillText(text, x + this.width / 2, y + ROW / 2 + 0.5, this.width - 1);
+      else c.fillText(text, x + this.width / 2, y + ROW / 2 + 0.5);
     }
   }
 
@@ -446,7 +450,6 @@ class ResultGrid extends HTMLElement {
   }
 
   click(e) {
-    if (this.menu.swallows(e)) return;
     const at = this.find(e);
     if (!at) return;
     if (at.row < 0) { this.pick(at.column, e.shiftKey); return; }
@@ -523,6 +526,13 @@ class ResultGrid extends HTMLElement {
   }
 
   hide() { this.tip.hidden = true; }
+
+  // What is said of the cell that was walked to stays with it while it is in sight.
+  follow() {
+    const x = this.at.column * (this.width + GAP) - this.frame.scrollLeft, y = this.at.row * ROW - this.frame.scrollTop;
+    const seen = x >= 0 && x < this.seen.width - this.names && y > -ROW && y < this.seen.height - this.top;
+    if (this.cursor && seen && !this.tip.hidden) this.show(this.at, true); else this.hide();
+  }
 
   // Where on the screen a cell is.
   place({ row, column }) {

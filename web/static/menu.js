@@ -15,6 +15,8 @@ export class CellMenu {
     const frame = grid.frame;
     frame.addEventListener("contextmenu", (e) => this.asked(e));
     frame.addEventListener("pointerdown", (e) => this.touched(e));
+    // A finger that stayed and is lifted clicks on nothing.
+    frame.addEventListener("touchend", (e) => { if (this.opened) e.preventDefault(); this.opened = false; });
     for (const name of ["pointerup", "pointercancel", "pointerleave"]) frame.addEventListener(name, () => clearTimeout(this.finger));
     frame.addEventListener("pointermove", (e) => { if (this.from && Math.hypot(e.clientX - this.from.x, e.clientY - this.from.y) > 8) clearTimeout(this.finger); });
     frame.addEventListener("scroll", () => { clearTimeout(this.finger); this.close(false); }, { passive: true });
@@ -44,14 +46,6 @@ export class CellMenu {
     this.from = { x: e.clientX, y: e.clientY };
     const at = this.grid.find(e);
     if (at && at.row >= 0) this.finger = setTimeout(() => { this.opened = this.open(at, e.clientX, e.clientY); }, LONG);
-  }
-
-  // The click that ends a long touch opens nothing.
-  swallows(e) {
-    const mine = this.opened && e.pointerType === "touch";
-    this.opened = false;
-    if (mine) e.preventDefault();
-    return mine;
   }
 
   open(at, x, y) {
