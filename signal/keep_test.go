@@ -3,6 +3,7 @@ package signal
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,4 +128,32 @@ func TestColumnTimes(t *testing.T) {
 	if !running.Finished.IsZero() {
 		t.Errorf("a build that runs ended at %v", running.Finished)
 	}
+}
+
+func TestKeptRows(t *testing.T) {
+	t.Parallel()
+	for _, rows := range [][]row{
+		{}, {{"", false}}, {{"", true}, {"a", false}, {"a", true}, {"ab", false}, {"abc", true}, {"b", true}},
+		{{"TestÄ", true}, {"TestÖ", false}, {strings.Repeat("long ", 100), true}},
+	} {
+		got, err := decodeRows(encodeRows(rows))
+		if err != nil || !slices.Equal(got, rows) {
+			t.Errorf("%v: %v, %v", rows, got, err)
+		}
+	}
+}
+
+func FuzzDecodeRows(f *testing.F) {
+	f.Add(encodeRows([]row{{"a", true}, {"ab", false}, {"b", false}}))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})
+	f.Add([]byte{3, 0, 0, 0, 0, 0, 0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		rows, err := decodeRows(data)
+		if err != nil {
+			return
+		}
+		if again, err := decodeRows(encodeRows(rows)); err != nil || !slices.Equal(again, rows) {
+			t.Errorf("%v is %v when written again, %v", rows, again, err)
+		}
+	})
 }
