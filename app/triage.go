@@ -21,11 +21,15 @@ const topicTriage = "triage"
 // How often all failures are clustered anew, which also removes old ones.
 const reconcileEvery = 6 * time.Hour
 
+// pagePatience is how long a page of clusters waits for what another process has
+// just written.
+const pagePatience = 100 * time.Millisecond
+
 // openTriage has every build that the signal reads recorded. It comes after
 // openSignal and before anything is read.
 func (a *App) openTriage() {
 	a.Triage = live.New(live.Options{
-		Store: a.Store, Sorter: live.Triage{}, Now: a.o.Now, Merges: a.merges, KeepFor: a.keepFailures,
+		Store: a.Store, Sorter: live.Triage{}, Now: a.o.Now, Merges: a.merges, KeepFor: a.keepFailures, Patience: pagePatience,
 		Changed: func() { a.publish(topicTriage) },
 	})
 	a.Signal.Consume("triage", a.recordFailures)

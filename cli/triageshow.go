@@ -59,7 +59,7 @@ func printCluster(w io.Writer, d live.Detail) error {
 	if d.Good.Build != "" {
 		p.sayf("Good before %s%s\n", d.Good.At.Format("2006-01-02 15:04"), originText(d.Good))
 	}
-	p.sayf("Owner       %s\nIssue       %s\n", cmp.Or(d.Owned, "nobody"), cmp.Or(d.Issue, "none linked"))
+	p.sayDescription(d)
 	for i, m := range d.Merges {
 		if i == 0 {
 			p.sayf("\nMerged between good and bad, newest first\n")
@@ -100,6 +100,19 @@ func (s *sayer) sayf(format string, args ...any) {
 	if s.err == nil {
 		_, s.err = fmt.Fprintf(s.w, format, args...)
 	}
+}
+
+// sayDescription tells a cluster's owner and issue, and who said so.
+func (s *sayer) sayDescription(d live.Detail) {
+	s.sayf("Owner       %s%s\n", cmp.Or(d.Owned, "nobody"), handText(d.OwnerBy))
+	s.sayf("Issue       %s%s\n", cmp.Or(d.Issue, "none linked"), handText(d.IssueBy))
+}
+
+func handText(h live.Hand) string {
+	if h.By == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (by %s, %s)", h.By, h.At.Format("2006-01-02 15:04"))
 }
 
 func originText(o live.Origin) string {

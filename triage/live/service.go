@@ -35,6 +35,9 @@ type Options struct {
 	// time; while it fails nothing is removed and nothing passed over as too old.
 	Keep    Retention
 	KeepFor func(context.Context) (Retention, error)
+	// Patience is how long a question waits for what other processes have written
+	// until it is answered without it; zero is for as long as it takes.
+	Patience time.Duration
 	// Merges lists what was merged into a repository after one commit up to
 	// another, newest first. Nil knows nothing.
 	Merges func(ctx context.Context, repo, from, to string) ([]Merge, error)
@@ -226,18 +229,45 @@ func (s *Service) refresh(ctx context.Context) error {
 	return nil
 }
 
-// current is the table, up to date; while somebody writes, as it was before: a
-// page does not wait for a store.
+// current is the table, up to date; while somebody writes, or if it takes longer
+// than a page can wait to read what others wrote, as it was before.
 func (s *Service) current(ctx context.Context) (*Table, error) {
-	if !s.mu.TryLock() {
-		if s.filled.Load() {
-			return s.table, nil
-		}
+	if !s.filled.Load() {
 		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.table, s.refresh(ctx)
 	}
-	defer s.mu.Unlock()
-	return s.table, s.refresh(ctx)
+	if !s.mu.TryLock() {
+		return s.table, nil
+	}
+	if s.o.Patience == 0 {
+		defer s.mu.Unlock()
+		return s.table, s.refresh(ctx)
+	}
+	// The lock goes with the reading, so that there is one at a time; it goes on
+	// without whoever asked, for those who ask next. What fails then fails again
+	// for them, and is told.
+	read := make(chan error, 1)
+	go func() {
+		defer s.mu.Unlock()
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestRefresh)
+		defer cancel()
+		read <- s.refresh(late)
+	}()
+	patience := time.NewTimer(s.o.Patience)
+	defer patience.Stop()
+	select {
+	case err := <-read:
+		return s.table, err
+	case <-patience.C:
+		return s.table, nil
+	case <-ctx.Done():
+		return s.table, context.Cause(ctx)
+	}
 }
+
+// longestRefresh ends reading that nobody waits for any longer.
+const longestRefresh = 5 * time.Minute
 
 // List answers a filter; see Table.List.
 func (s *Service) List(ctx context.Context, f Filter) (List, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -177,6 +178,55 @@ func TestPagesDoNotWaitForTheStore(t *testing.T) {
 		}
 		if l := list(t, s, live.Filter{Alone: true}); l.Failures != n+1 {
 			t.Errorf("%d failures once build %d is written", l.Failures, n)
+		}
+	}
+}
+
+// slowRead is a store in which reading takes until it is let go, once it has been
+// read.
+type slowRead struct {
+	*memory
+	reading, leave chan struct{}
+	first          sync.Once
+}
+
+func (s *slowRead) TriageRows(ctx context.Context, after int64) (live.Rows, live.State, error) {
+	wait := true
+	s.first.Do(func() { wait = false })
+	if wait {
+		s.reading <- struct{}{}
+		select {
+		case <-s.leave:
+		case <-ctx.Done():
+			return live.Rows{}, live.State{}, context.Cause(ctx)
+		}
+	}
+	return s.memory.TriageRows(ctx, after)
+}
+
+// TestPagesDoNotWaitForLongReading has another process write so much that it
+// takes long to read: questions are answered as before, until it is read.
+func TestPagesDoNotWaitForLongReading(t *testing.T) {
+	t.Parallel()
+	db := &slowRead{memory: newMemory(), reading: make(chan struct{}, 1), leave: make(chan struct{})}
+	c := &clock{start.Add(10 * time.Hour)}
+	s := live.New(live.Options{Store: db, Sorter: words{}, Now: c.now, Patience: time.Millisecond})
+	list(t, s, live.Filter{})
+	record(t, service(db.memory, c, nil), build(1, 1, fail("TestA", "anchor lost")))
+	for range 3 { // the first waits in vain, the others not at all
+		if l := list(t, s, live.Filter{}); l.Failures != 0 {
+			t.Errorf("%d failures before they are read", l.Failures)
+		}
+	}
+	<-db.reading
+	db.leave <- struct{}{}
+	for l := (live.List{}); l.Failures != 1; l = list(t, s, live.Filter{}) {
+		select {
+		case <-db.reading:
+			db.leave <- struct{}{}
+		case <-t.Context().Done():
+			t.Fatal("what was read is not seen")
+		default:
 		}
 	}
 }
