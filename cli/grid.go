@@ -228,7 +228,7 @@ repository, whatever dashboard it is on.`,
 			if err != nil {
 				return err
 			}
-			return out.print(s.Out, g, func(w io.Writer) error { return drawGrid(w, g, columns) })
+			return out.print(s.Out, showGrid(g), func(w io.Writer) error { return drawGrid(w, g, columns) })
 		},
 	}
 	f.add(c)
