@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -218,6 +219,35 @@ func mergeOf(c git.Commit) live.Merge {
 // clusterNamed is how an issue says which cluster of failures it is about; the
 // text that the cluster's page offers says it so.
 var clusterNamed = regexp.MustCompile(`(?m)^Cluster ([0-9a-f]{20,64})\b`)
+
+// describeCluster notes of a cluster what somebody says of it, if that account may
+// write to one of the repositories: clusters are of all of them.
+func (a *App) describeCluster(ctx context.Context, token, cluster string, owner, issue *string) error {
+	c, err := a.Client(token)
+	if err != nil {
+		return fmt.Errorf("reaching the forge: %w", err)
+	}
+	user, err := c.User(ctx)
+	if err != nil {
+		return err
+	}
+	repos, err := a.Repos(ctx)
+	if err != nil {
+		return err
+	}
+	for _, repo := range repos {
+		// Forges list those who have access to those who may write.
+		_, err := c.Collaborators(ctx, repo)
+		if errors.Is(err, forge.ErrForbidden) || errors.Is(err, forge.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return a.Triage.Describe(ctx, cluster, user.Login, owner, issue)
+	}
+	return fmt.Errorf("%s may write to none of the repositories: %w", user.Login, forge.ErrForbidden)
+}
 
 // linkIssue notes the issue that names a cluster of failures, when it is opened
 // or edited.

@@ -33,6 +33,7 @@ type clusterPage struct {
 	Good     originRow
 	filing
 	draft
+	Form describing
 	Back string
 	All  string
 }
@@ -103,6 +104,7 @@ func (s *Site) cluster(r *http.Request) (view, error) {
 	}
 	p.First, p.Landed, p.Good = s.origin(d.First), s.origin(d.Landed), s.origin(d.Good)
 	p.draft = clusterDraft(d, p.Heading)
+	p.Form = s.describing(d)
 	words := d.ID
 	if len(d.OfTests) == 1 {
 		words = d.OfTests[0].Name

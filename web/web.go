@@ -110,6 +110,10 @@ type Options struct {
 	// issues; without the first there is nothing to see.
 	Triage Triage
 	Issues IssueForm
+	// Describe notes of a cluster who owns it and which issue tells of it, as the
+	// account of a token; nil leaves what is there. The error wraps what
+	// forge.Err… says of the token. Nil, nobody may from the pages.
+	Describe func(ctx context.Context, token, cluster string, owner, issue *string) error
 	// ClusterOf finds the cluster of a test's failure in the build whose results
 	// lie at a path; nil finds none.
 	ClusterOf func(ctx context.Context, build, test string) (id string, ok bool, err error)
@@ -195,6 +199,7 @@ func (s *Site) routes() {
 	s.verdictRoutes()
 	s.mux.HandleFunc("GET /triage", s.page(s.triage))
 	s.mux.HandleFunc("GET /triage/{id}", s.page(s.cluster))
+	s.mux.HandleFunc("POST /triage/{id}", s.describe)
 	s.mux.HandleFunc("GET /releases", s.page(s.releases))
 	s.mux.HandleFunc("GET /releases/{id}", s.page(s.release))
 	s.mux.HandleFunc("GET /{owner}/{repo}/releases/tag/{tag}", s.page(s.published))
