@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 
 	"seaworthy/artifact/registry"
 	"seaworthy/artifact/sign"
@@ -48,6 +47,9 @@ type Options struct {
 	Addr string
 	// Database is a sqlite: or postgres: URL; a file in Dir when empty.
 	Database string
+	// Bucket is where results, releases and images are kept, see OpenBucket. If
+	// empty it is the one named before, and a folder in Dir at first.
+	Bucket string
 	// Workers is how many jobs run at once; 2 when zero.
 	Workers int
 	// Story is shown on the first page, if there is one to tell.
@@ -102,10 +104,12 @@ type App struct {
 	secrets   secrets
 	listener  net.Listener
 	handler   http.Handler
-	attached  bool   // another process serves; this one only looks and asks
-	alone     *alone // a repository that no platform serves; nil on a platform
-	url       string
-	closers   []io.Closer
+	// bucketAddress is where Bucket is; empty in a plain clone.
+	bucketAddress string
+	attached      bool   // another process serves; this one only looks and asks
+	alone         *alone // a repository that no platform serves; nil on a platform
+	url           string
+	closers       []io.Closer
 
 	fresh     bool      // the folder was not there before
 	messages  *messages // about releases
@@ -242,16 +246,6 @@ func (a *App) openStore(ctx context.Context) error {
 		return err
 	}
 	return work.Migrate(ctx, db)
-}
-
-func (a *App) openBucket(context.Context) error {
-	b, err := fileblob.OpenBucket(a.dir(bucketDir), &fileblob.Options{Metadata: fileblob.MetadataDontWrite, NoTempDir: true})
-	if err != nil {
-		return fmt.Errorf("opening the bucket %s: %w", a.dir(bucketDir), err)
-	}
-	a.Bucket = b
-	a.closers = append(a.closers, b)
-	return nil
 }
 
 func (a *App) listen(ctx context.Context) error {

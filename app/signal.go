@@ -14,6 +14,7 @@ import (
 
 	"gocloud.dev/blob"
 
+	"seaworthy/bucket"
 	"seaworthy/forge"
 	"seaworthy/git"
 	"seaworthy/job"
@@ -32,21 +33,21 @@ const (
 // openSignal prepares the grids. A server keeps them in a folder of its cache
 // and reads on while pages show what there is; a command reads to the end, and
 // looks at what a server has kept.
-func (a *App) openSignal(context.Context) error {
+func (a *App) openSignal(ctx context.Context) error {
 	cache, err := openFolder(a.dir(cacheDir, "signal"))
 	if err != nil {
 		return err
 	}
 	from := &Results{own: a.Bucket}
 	if a.alone == nil {
-		if from.own, err = result.OpenFolder(a.dir(bucketDir)); err != nil {
+		if from.own, err = openToRead(ctx, a.bucketAddress); err != nil {
 			return err
 		}
 		a.closers = append(a.closers, from.own)
 	}
 	o := signal.Options{
 		Bucket: from.own, Jobs: func(ctx context.Context, repo forge.RepoName) (job.Config, error) { return a.jobs(ctx, repo, "") },
-		Configured: a.dashboards, Open: from.Open, Cache: cache, Look: a.attached || a.alone != nil, Now: a.o.Now, Log: a.o.Log,
+		Configured: a.dashboards, Open: from.Open, Begin: from.Begin, Cache: cache, Look: a.attached || a.alone != nil, Now: a.o.Now, Log: a.o.Log,
 	}
 	if !o.Look {
 		o.Fresh, o.Patience = signalFresh, signalPatience
@@ -96,7 +97,11 @@ type Results struct {
 
 	mu     sync.Mutex
 	opened map[string]*blob.Bucket
+	ends   map[string]string // of prefixes in named, once there is something
 }
+
+// Begin implements signal.Options.Begin.
+func (r *Results) Begin(as func(any) bool, name string) error { return bucket.BeginAt(as, name) }
 
 // openToRead opens the bucket of a URL, see OpenBucket, to be read only: a
 // folder in a way that its links do not lead out of it. It is not made if it is
@@ -135,7 +140,7 @@ func OpenResults(ctx context.Context, address string) (*Results, error) {
 // Google's storage.
 func (r *Results) Open(ctx context.Context, prefix string) (*blob.Bucket, string, error) {
 	if r.named != nil {
-		folder, err := longestEnd(ctx, r.named, prefix)
+		folder, err := r.end(ctx, prefix)
 		return r.named, folder, err
 	}
 	first, rest, _ := strings.Cut(prefix, "/")
@@ -165,25 +170,46 @@ func (r *Results) Open(ctx context.Context, prefix string) (*blob.Bucket, string
 	return b, rest, nil
 }
 
+// end is longestEnd in the bucket that was named, which is asked once.
+func (r *Results) end(ctx context.Context, prefix string) (string, error) {
+	r.mu.Lock()
+	folder, known := r.ends[prefix]
+	r.mu.Unlock()
+	if known {
+		return folder, nil
+	}
+	folder, found, err := longestEnd(ctx, r.named, prefix)
+	if err != nil || !found {
+		return folder, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ends == nil {
+		r.ends = map[string]string{}
+	}
+	r.ends[prefix] = folder
+	return folder, nil
+}
+
 // longestEnd returns the longest end of a prefix under which a bucket has
 // anything; without the bucket's name if there is none.
-func longestEnd(ctx context.Context, b *blob.Bucket, prefix string) (string, error) {
+func longestEnd(ctx context.Context, b *blob.Bucket, prefix string) (end string, found bool, err error) {
 	if _, path, ok := strings.Cut(prefix, "://"); ok {
 		prefix = path
 	}
 	for folder := prefix; folder != ""; _, folder, _ = strings.Cut(folder, "/") {
-		found, _, err := b.ListPage(ctx, blob.FirstPageToken, 1, &blob.ListOptions{Prefix: folder + "/"})
+		some, _, err := b.ListPage(ctx, blob.FirstPageToken, 1, &blob.ListOptions{Prefix: folder + "/"})
 		if err != nil {
-			return "", fmt.Errorf("looking for %s: %w", folder, err)
+			return "", false, fmt.Errorf("looking for %s: %w", folder, err)
 		}
-		if len(found) > 0 {
-			return folder, nil
+		if len(some) > 0 {
+			return folder, true, nil
 		}
 	}
 	if _, rest, ok := strings.Cut(prefix, "/"); ok {
-		return rest, nil
+		return rest, false, nil
 	}
-	return prefix, nil
+	return prefix, false, nil
 }
 
 // Close closes what was opened.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"seaworthy/app"
+	"seaworthy/job/result"
 )
 
 // fetch gets a page of the platform.
@@ -80,7 +81,7 @@ func TestResults(t *testing.T) {
 			if err != nil || folder != want {
 				t.Errorf("%s in %s is %q, %v; want %q", prefix, address, folder, err, want)
 			}
-			refs, err := r.List(t.Context(), b, folder)
+			refs, err := result.List(t.Context(), b, folder)
 			if err != nil || (len(refs) == 1) == strings.HasSuffix(prefix, "new") {
 				t.Errorf("%s has %d builds, %v", prefix, len(refs), err)
 			}

@@ -134,8 +134,15 @@ func (r *cloudReader) Read(p []byte) (int, error) {
 	return n, r.w.explain(err)
 }
 
+// atEnd is how much is read of what nobody wants, in bytes: a connection on which
+// something is left cannot be used again, and a new one costs as much as three
+// requests. Whoever reads XML stops at the last tag.
+const atEnd = 4 << 10
+
 // Close implements driver.Reader.
 func (r *cloudReader) Close() error {
+	r.w.timer.Reset(r.w.c.patience)
+	_, _ = io.CopyN(io.Discard, r.Reader, atEnd) // whatever is wrong with it, it was not wanted
 	err := r.Reader.Close()
 	return r.w.end(err)
 }

@@ -74,7 +74,7 @@ func (f *gridSource) abroad(ctx context.Context, s Streams, do func(*signal.Serv
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
 	collectLate(lateHeap)
-	o := signal.Options{Open: from.Open, Once: true, Now: func() time.Time { return now }}
+	o := signal.Options{Open: from.Open, Begin: from.Begin, Once: true, Now: func() time.Time { return now }}
 	if f.cache != "" {
 		if o.Cache, err = app.OpenBucket(ctx, f.cache); err != nil {
 			return usageError{err}

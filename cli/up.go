@@ -19,6 +19,7 @@ type upFlags struct {
 	workers int
 	verbose bool
 	empty   bool
+	bucket  string
 }
 
 func newUp(s Streams) *cobra.Command {
@@ -37,6 +38,7 @@ that has a seaworthy.yaml, that repository is imported and served; elsewhere the
 	c.Flags().StringVar(&f.addr, "addr", app.DefaultAddr, "`address` to listen on; port 0 takes a free one")
 	c.Flags().IntVar(&f.workers, "workers", 2, "how `many` jobs run at once")
 	c.Flags().StringVar(&f.key, "signing-key", "", "`key` that signs releases: a file, env://NAME, a key service's address, or own (as last time if empty)")
+	c.Flags().StringVar(&f.bucket, "bucket", "", "`URL` of the bucket for results and releases (as last time, or a folder in --dir)")
 	c.Flags().BoolVarP(&f.verbose, "verbose", "v", false, "log everything")
 	c.Flags().BoolVar(&f.empty, "empty", false, "do not import the repository that this is started in")
 	return c
@@ -49,7 +51,7 @@ func (f *upFlags) up(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	o := f.options()
-	o.Addr, o.Workers, o.Log = f.addr, f.workers, logTo(s, f.verbose)
+	o.Addr, o.Workers, o.Bucket, o.Log = f.addr, f.workers, f.bucket, logTo(s, f.verbose)
 	a, err := app.Open(ctx, o)
 	if err != nil {
 		return err

@@ -101,6 +101,17 @@ func (h standing) passed(id string) bool {
 	return h.floor != "" && job.CompareBuildIDs(id, h.floor) < 0 && job.CompareBuildIDs(id, h.low) >= 0
 }
 
+// refs lists a folder of builds. Of the only one of a group it leaves out those
+// that were passed over, where the bucket's service can do so: late then is true.
+func (s *Service) refs(ctx context.Context, p *place, only bool, have standing) (all []result.Ref, late bool, err error) {
+	if s.o.Begin == nil || !only || !result.Steady(have.floor) {
+		all, err = s.o.List(ctx, p.bucket, p.folder)
+		return all, false, err
+	}
+	all, err = result.ListFrom(ctx, p.bucket, p.folder, have.floor, s.o.Begin)
+	return all, true, err
+}
+
 // list finds the builds that are to be read.
 func (s *Service) list(ctx context.Context, g group, have standing, now time.Time) (listing, error) {
 	places, err := s.places(ctx, g)
@@ -110,9 +121,12 @@ func (s *Service) list(ctx context.Context, g group, have standing, now time.Tim
 	var out listing
 	var all, plain []unread
 	for _, p := range places {
-		refs, err := s.o.List(ctx, p.bucket, p.folder)
+		refs, late, err := s.refs(ctx, p, len(places) == 1, have)
 		if err != nil {
 			return listing{}, err
+		}
+		if late && have.low != have.floor {
+			out.numbers = append(out.numbers, have.low) // which was not listed
 		}
 		found := make([]unread, 0, len(refs))
 		for _, r := range refs {

@@ -38,6 +38,9 @@ type Options struct {
 	// List lists the builds in a folder of a bucket, oldest first; result.List
 	// when nil.
 	List func(ctx context.Context, b *blob.Bucket, folder string) ([]result.Ref, error)
+	// Begin has a listing of a bucket on a service begin with the names after one,
+	// see result.ListFrom. Nil has everything listed.
+	Begin func(as func(any) bool, name string) error
 	// Cache keeps grids and summaries over restarts; nil keeps none.
 	Cache *blob.Bucket
 	// Look leaves the cache as it is: another process writes it.

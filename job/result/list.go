@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,12 @@ func List(ctx context.Context, b *blob.Bucket, folder string) ([]Ref, error) {
 // those of the next hundred years are as long.
 const steadyDigits = 16
 
+var number = regexp.MustCompile(`^[1-9][0-9]*$`)
+
+// Steady reports whether later builds than that of an id sort after it by their
+// characters, too. Such numbers do not start again either.
+func Steady(id string) bool { return len(id) >= steadyDigits && number.MatchString(id) }
+
 // ListFrom is List for one who wants no builds with lower numbers than that of
 // one: it may leave them out. A folder of a hundred thousand builds takes a
 // hundred requests to list, one after the other, and the newest of them one.
@@ -39,7 +46,7 @@ const steadyDigits = 16
 func ListFrom(ctx context.Context, b *blob.Bucket, folder, id string, begin func(as func(any) bool, name string) error) ([]Ref, error) {
 	prefix := strings.TrimSuffix(folder, "/") + "/"
 	o := &blob.ListOptions{Prefix: prefix, Delimiter: "/"}
-	if begin != nil && len(id) >= steadyDigits && buildID.MatchString(id) {
+	if begin != nil && Steady(id) {
 		o.BeforeList = func(as func(any) bool) error { return begin(as, id) }
 	}
 	var refs []Ref
