@@ -18,9 +18,15 @@ import (
 // follows no redirect.
 func (p *platform) file(token string, d url.Values) (code int, at, body string) {
 	p.t.Helper()
+	return p.post("/"+halyard.String()+"/issues/new", token, d)
+}
+
+// post sends a form with the token of an account.
+func (p *platform) post(path, token string, d url.Values) (code int, at, body string) {
+	p.t.Helper()
 	form := maps.Clone(d)
 	form.Set("token", token)
-	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.URL()+"/"+halyard.String()+"/issues/new", strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.URL()+path, strings.NewReader(form.Encode()))
 	p.must(err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", p.URL())

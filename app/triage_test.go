@@ -3,8 +3,11 @@ package app_test
 import (
 	"fmt"
 	"maps"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"seaworthy/app"
 	"seaworthy/forge"
@@ -83,4 +86,63 @@ func TestFailuresBecomeClusters(t *testing.T) {
 	if err != nil || d.Hits != c.Hits || d.Issue == "" {
 		t.Errorf("after a restart: %+v %v", d.Facts, err)
 	}
+}
+
+// Whoever may write to a repository says whose a cluster is; others do not.
+func TestWhoMayNoteOfAClusterDoes(t *testing.T) {
+	t.Parallel()
+	p := open(t, t.TempDir())
+	p.populate(sources)
+	now := time.Now()
+	p.must(p.Triage.Record(t.Context(), live.Result{
+		Build: live.Build{Path: "gs://b/logs/ci/1", Job: "ci", Started: now.Add(-time.Hour), Tests: 1}, Failures: []live.Failure{{Test: "[sig-node] a", Text: "the rope gave way"}},
+	}))
+	l, err := p.Triage.List(t.Context(), live.Filter{Alone: true})
+	p.must(err)
+	id := l.Clusters[0].ID
+	stranger, err := p.AddUser(t.Context(), forge.User{Login: "eve", Email: "eve@example.org"}, false)
+	p.must(err)
+	writer, err := p.AddUser(t.Context(), forge.User{Login: "finn", Email: "finn@example.org"}, false)
+	p.must(err)
+	p.must(p.Forge.AddCollaborator(t.Context(), halyard, "finn", "push"))
+	form := url.Values{"owner": {"sig-rope"}, "was_owner": {""}, "issue": {"https://forge.example/h/h/issues/7"}}
+	for _, token := range []string{stranger, "nobody", ""} {
+		if code, _, body := p.post("/triage/"+id, token, form); code < 400 || code >= 500 {
+			t.Errorf("with the token of somebody else: %d\n%s", code, body)
+		}
+	}
+	d, err := p.Triage.Cluster(t.Context(), id, live.Filter{})
+	p.must(err)
+	if d.Owned != "node" || d.Issue != "" {
+		t.Fatalf("noted of %+v", d.Description)
+	}
+	if code, at, body := p.post("/triage/"+id, writer, form); code != http.StatusSeeOther || at != "/triage/"+id+"#facts" {
+		t.Fatalf("%d to %s\n%s", code, at, body)
+	}
+	d, err = p.Triage.Cluster(t.Context(), id, live.Filter{})
+	p.must(err)
+	if d.Owned != "rope" || d.Issue != "https://forge.example/h/h/issues/7" || d.OwnerBy.By != "finn" || d.IssueBy.By != "finn" || d.OwnerBy.At.IsZero() {
+		t.Errorf("%+v", d.Description)
+	}
+	if code, body := p.fetch("/triage/" + id); code != http.StatusOK || !strings.Contains(body, "by finn") {
+		t.Errorf("%d, the page does not say who:\n%s", code, body)
+	}
+	p.settled()
+}
+
+// The repository's configuration says how long failures are kept.
+func TestFailuresAreKeptAsConfigured(t *testing.T) {
+	t.Parallel()
+	p := open(t, t.TempDir())
+	files := maps.Clone(sources)
+	files["seaworthy.yaml"] = configuration + "\ntriage: {failures: 60}\n"
+	p.populate(files)
+	old := func(days int) live.Result {
+		return live.Result{Build: live.Build{Path: fmt.Sprintf("gs://b/logs/ci/%d", days), Job: "ci", Started: time.Now().AddDate(0, 0, -days), Tests: 1}}
+	}
+	done, err := p.Triage.RecordAll(t.Context(), []live.Result{old(59), old(61)})
+	if err != nil || done.New != 1 || done.Old != 1 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	p.settled()
 }
