@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,7 +21,10 @@ import (
 	"seaworthy/app"
 	"seaworthy/bucket/buckettest"
 	"seaworthy/grid/dashboard"
+	"seaworthy/notify/mailtest"
 	"seaworthy/signal"
+	"seaworthy/store/storetest"
+	"seaworthy/triage/live"
 )
 
 // resultsTime is when the first of the builds of these tests began.
@@ -237,4 +241,123 @@ func TestPlatformWithoutItsBucket(t *testing.T) {
 		}
 	}
 	open(t, dir).stop() // in its folder, as before
+}
+
+// Of two servers that look at one bucket and keep grids in one, the slower writes
+// a grid over a newer one: nothing is lost by that but a second reading.
+func TestKeptGridsOfTwoServers(t *testing.T) {
+	server := buckettest.S3(t, "results", "kept")
+	b, err := app.OpenBucket(t.Context(), server.Address("results"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	cache, err := app.OpenBucket(t.Context(), server.Address("kept"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+	putBuilds(t, b, 0, 3, 2)
+	writing, goOn := make(chan struct{}), make(chan struct{})
+	var held atomic.Bool
+	server.Proxy.Fail(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/kept/grids/") && held.CompareAndSwap(false, true) {
+			close(writing)
+			<-goOn
+		}
+		return false
+	})
+	columns := func(s *signal.Service) int {
+		g, _, _, err := s.TabGrid(t.Context(), "ci", "unit")
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		return len(g.Columns)
+	}
+	slow := make(chan int, 1)
+	first, second := looks(t, server.Address("results"), cache, 200), looks(t, server.Address("results"), cache, 200)
+	go func() { slow <- columns(first) }()
+	<-writing
+	putBuilds(t, b, 3, 5, 2)
+	if n := columns(second); n != 5 {
+		t.Errorf("the second has %d builds", n)
+	}
+	close(goOn)
+	if n := <-slow; n != 3 {
+		t.Errorf("the first had %d builds", n)
+	}
+	for who, s := range map[string]*signal.Service{"first": first, "second": second, "third": looks(t, server.Address("results"), cache, 200)} {
+		if n := columns(s); n != 5 {
+			t.Errorf("afterwards the %s has %d builds", who, n)
+		}
+	}
+}
+
+// Two servers with one bucket, one database and the forge's repositories: a
+// failure is one cluster, with each failure once, and people are told of it once.
+func TestTwoServersOnOneBucket(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: it takes longer than five seconds")
+	}
+	server, url := buckettest.S3(t, "results"), storetest.PostgresURL(t)
+	sink := mailtest.New(t, mailtest.Options{})
+	with := func(o *app.Options) {
+		o.Database, o.Bucket = url, server.Address("results")
+		o.Speaking = app.Speaking{SMTP: "smtp://" + sink.Addr + "?tls=none"}
+	}
+	a := open(t, t.TempDir(), with)
+	a.populate(map[string]string{"README.md": "halyard\n", "OWNERS": sources["OWNERS"],
+		"seaworthy.yaml": configuration + "alerts:\n  mail: {from: Halyard <alerts@harbour.test>, to: [ci@harbour.test]}\n"})
+	a.settled()
+	b := open(t, beside(t, a.dir), with)
+	b.meet(a)
+	a.build(9_000_000_001, 1, "")
+	for i := range 3 {
+		[]*platform{a, b}[i%2].build(9_000_000_002+i, 2+i, "the knot &lt;slipped&gt;")
+	}
+	told := func() (n int) {
+		for _, m := range sink.Messages() {
+			if strings.Contains(m.Data, "TestKnot fails") {
+				n++
+			}
+		}
+		return n
+	}
+	both := func(do func(*platform) error) {
+		t.Helper()
+		var g errgroup.Group
+		for range 3 {
+			for _, p := range []*platform{a, b} {
+				g.Go(func() error { return do(p) })
+			}
+		}
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+	}
+	a.until("people are told what broke", func() bool {
+		both(func(p *platform) error { return p.Alert(t.Context(), halyard) })
+		return told() > 0
+	})
+	both(func(p *platform) error { return p.Alert(t.Context(), halyard) })
+	if n := told(); n != 1 {
+		t.Errorf("people were told %d times", n)
+	}
+	counted := func(p *platform) string {
+		page, err := p.Triage.List(t.Context(), live.Filter{Alone: true})
+		p.must(err)
+		var all []string
+		for _, c := range page.Clusters {
+			all = append(all, fmt.Sprintf("%s %d", c.ID, c.Failures))
+		}
+		return strings.Join(all, ", ")
+	}
+	for _, p := range []*platform{a, b} {
+		p.until("both have the cluster", func() bool { return strings.HasSuffix(counted(p), " 3") })
+	}
+	both(func(p *platform) error { _, err := p.Triage.Reconcile(t.Context()); return err })
+	if of, other := counted(a), counted(b); of != other || !strings.HasSuffix(of, " 3") || strings.Contains(of, ",") {
+		t.Errorf("the clusters are %s and %s", of, other)
+	}
 }
