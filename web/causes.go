@@ -22,7 +22,7 @@ import (
 // a page of all of them, tests of each, and bytes of a message.
 const (
 	firstCauses    = 10
-	mostCauses     = 40
+	mostCauses     = 30
 	mostCauseTests = 3
 	causeBytes     = 200
 )

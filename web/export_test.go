@@ -2,8 +2,9 @@ package web
 
 // For tests of links and sentences.
 var (
-	Exactly   = exactly
-	VerdictOf = verdictOf
+	Exactly      = exactly
+	VerdictOf    = verdictOf
+	FromTestGrid = fromTestGrid
 )
 
 // Tally makes a tally.

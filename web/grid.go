@@ -142,7 +142,7 @@ func (u subject) openLink(build, test string) string {
 }
 
 func (u subject) betweenLink(from, to string) string {
-	if u.tab.CodeSearch == nil && u.repo == (forge.RepoName{}) {
+	if u.tab.CodeSearch == nil && len(u.tab.ColumnDiffs) == 0 && u.repo == (forge.RepoName{}) {
 		return ""
 	}
 	return u.base + "/between?" + url.Values{"from": {from}, "to": {to}}.Encode()
@@ -233,8 +233,9 @@ func (s *Site) between(find finder) func(*http.Request) (view, error) {
 		}
 		p := betweenPage{Crumbs: append(u.crumbs, link{u.name, u.base}), Heading: "What changed between two builds"}
 		p.Sentence = fmt.Sprintf("From build %s (%s) to build %s (%s).", from.Build, commitName(from), to.Build, commitName(to))
+		p.Elsewhere = u.differences(from, to, s.Address)
 		if u.tab.CodeSearch != nil {
-			values := u.tab.Values(u.group, u.base).Between(from.Build, from.Extra, to.Build, to.Extra)
+			values := u.tab.Values(u.group, s.Address+u.base).Between(from.Build, from.Extra, to.Build, to.Extra)
 			if p.External, err = u.tab.CodeSearch.Expand(values); err != nil {
 				p.Empty = "The tab's address of its sources cannot be filled in: " + err.Error() + "."
 			}
@@ -246,12 +247,27 @@ func (s *Site) between(find finder) func(*http.Request) (view, error) {
 	}
 }
 
+// differences are the tab's column_diff_link_templates between two builds, those
+// that can be filled in.
+func (u subject) differences(from, to grid.Column, site string) []link {
+	var all []link
+	values := u.tab.Values(u.group, site+u.base).Between(from.Build, from.Extra, to.Build, to.Extra)
+	for _, d := range u.tab.ColumnDiffs {
+		if address, err := d.Expand(values); err == nil {
+			all = append(all, link{cmp.Or(d.Name, "What differs"), address})
+		}
+	}
+	return all
+}
+
 type betweenPage struct {
 	Crumbs   []link
 	Heading  string
 	Sentence string
 	External string
-	Commits  []committed
+	// Elsewhere tell more of the difference.
+	Elsewhere []link
+	Commits   []committed
 	More     string
 	Empty    string
 }
@@ -268,7 +284,7 @@ const mostCommits = 250
 func (s *Site) commits(ctx context.Context, u subject, from, to grid.Column, p *betweenPage) error {
 	switch {
 	case u.repo == (forge.RepoName{}):
-		if p.External == "" && p.Empty == "" {
+		if p.External == "" && p.Empty == "" && len(p.Elsewhere) == 0 {
 			p.Empty = "It is not known where the sources of this tab are."
 		}
 		return nil

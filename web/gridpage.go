@@ -100,6 +100,9 @@ func (s *Site) gridView(find finder) func(*http.Request) (view, error) {
 			p.NoIssue = alert.NoBug
 		}
 		p.Form = newForm(a)
+		if r.FormValue("causes") != "" {
+			a.query.Messages /= 2 // messages are what the rest of the page is about
+		}
 		sh := newSheet(u, a, sum)
 		p.Counted = counted(sh.View)
 		p.Empty = "No row matches."
@@ -125,7 +128,7 @@ func (s *Site) outward(u subject) []link {
 	for _, l := range []struct {
 		label string
 		to    *dashboard.Link
-	}{{cmp.Or(u.tab.ResultsText, "Results"), u.tab.Results}, {"Issues", u.tab.OpenBug}} {
+	}{{cmp.Or(u.tab.ResultsText, "Results"), u.tab.Results}, {"Issues", u.tab.OpenBug}, {"About", &dashboard.Link{URL: u.tab.About}}} {
 		if l.to == nil {
 			continue
 		}
@@ -223,6 +226,7 @@ func (p *gridPage) table(u subject, v grid.View) {
 	for _, g := range v.Groups {
 		headings[g.First] = g.Name
 	}
+	left := tableBytes
 	for i, row := range v.Rows[:min(len(v.Rows), tableRows)] {
 		if name, ok := headings[i]; ok {
 			p.Rows = append(p.Rows, gridRow{Name: name, Group: true, Span: len(columns) + 1})
@@ -230,10 +234,13 @@ func (p *gridPage) table(u subject, v grid.View) {
 		line := gridRow{Name: row.Name, Link: testPath(row.Name)}
 		for c, cell := range cellsOf(v, row)[:len(columns)] {
 			shown := presentCell(cell, "")
-			if !cell.Status.Passing() && cell.Status != grid.NoResult {
-				// The others' runs are behind the heads of their columns: a link in
-				// each cell would be most of the page.
-				shown.Link = u.openLink(columns[c].Build, row.Name)
+			// The others' runs are behind the heads of their columns: a link in each
+			// cell would be most of the page. So they are once many fail.
+			if link := u.openLink(columns[c].Build, row.Name); !cell.Status.Passing() && cell.Status != grid.NoResult {
+				if left -= len(link) + len(cell.Message); left < 0 {
+					cell.Message, link = "", ""
+				}
+				shown = presentCell(cell, link)
 			}
 			line.Cells = append(line.Cells, shown)
 		}

@@ -19,7 +19,7 @@ import (
 
 // What a page holds: columns by default and at most, rows as data for the
 // script and as a table for whoever has none, rows in one answer to the
-// script, and bytes of messages in each.
+// script, bytes of messages in each, and bytes of messages and links in the table.
 const (
 	defaultColumns = 200
 	mostColumns    = 2000
@@ -28,6 +28,7 @@ const (
 	tableColumns   = 24
 	answeredRows   = 400
 	messageBytes   = 48 << 10
+	tableBytes     = 32 << 10
 	mostPatterns   = 8 // expressions that names match, and as many that they do not
 	rowsAbove      = 6 // rows above the one that an address names
 	defaultWidth   = 20
@@ -254,9 +255,19 @@ func version(g *grid.Grid, v grid.View) string {
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
+// slim leaves out of the columns what the script does not draw: there may be
+// thousands of them in each answer.
+func (sh *sheet) slim() {
+	for i := range sh.View.Columns { // the view's own
+		c := &sh.View.Columns[i]
+		*c = grid.Column{Build: c.Build, Started: c.Started, Extra: c.Extra}
+	}
+}
+
 // encode writes the sheet as JSON that may stand in a page: encoding/json
 // escapes what could end a script.
 func (sh sheet) encode() (template.JS, error) {
+	sh.slim()
 	data, err := json.Marshal(sh)
 	if err != nil {
 		return "", fmt.Errorf("encoding a grid for its page: %w", err)
@@ -280,6 +291,7 @@ func (s *Site) rows(find finder) http.HandlerFunc {
 		}
 		sh := newSheet(u, a, grid.Summarize(u.grid, u.options, s.Now()))
 		sh.View.Groups = nil // the page has all of them
+		sh.slim()
 		data, err := json.Marshal(sh)
 		if err != nil {
 			s.Log.Error("encoding rows", "path", r.URL.Path, "error", err)

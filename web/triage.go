@@ -50,6 +50,7 @@ type clusterRow struct {
 
 type triagePage struct {
 	Off      bool // nothing is followed here
+	Nothing  bool // no build at all is known
 	Sentence string
 	Problem  string
 	Fields   []field // what must match and what must not
@@ -96,17 +97,25 @@ func (s *Site) triage(r *http.Request) (view, error) {
 	}
 	var wrong *live.FilterError
 	if errors.As(err, &wrong) {
-		p.Problem = wrong.Error()
-		for _, fields := range [][]field{p.Fields, p.More} {
-			for i := range fields {
-				fields[i].Wrong = fields[i].Name == wrong.Field
-			}
-		}
-		p.MoreOpen = true
+		p.blame(wrong)
 		err = nil
 	}
 	v.Data = p
 	return v, err
+}
+
+// blame says what is wrong in the words of the form, and marks the field.
+func (p *triagePage) blame(wrong *live.FilterError) {
+	label := wrong.Field
+	for _, fields := range [][]field{p.Fields, p.More} {
+		for i := range fields {
+			if f := &fields[i]; f.Name == wrong.Field {
+				f.Wrong, label = true, f.Label
+			}
+		}
+	}
+	p.MoreOpen = p.MoreOpen || slices.ContainsFunc(p.More, func(f field) bool { return f.Wrong })
+	p.Problem = fmt.Sprintf("%s “%s”: %s.", label, wrong.Value, wrong.Why)
 }
 
 // form is the page's form as the address fills it.
@@ -167,8 +176,9 @@ func (p *triagePage) fill(f live.Filter, l live.List) {
 		many(l.Total, "cluster", "clusters"), many(l.Failures, "failure", "failures"), number(l.LastDay), many(l.Builds, "build", "builds"),
 		l.From.Format("2 Jan 2006 15:04"), l.Until.Format("2 Jan 2006 15:04"))
 	if l.Single > 0 {
-		p.Sentence += fmt.Sprintf(" %s of a single failure are left out.", many(l.Single, "more", "more"))
+		p.Sentence += fmt.Sprintf(" %s of a single failure %s left out.", many(l.Single, "more", "more"), verb(l.Single, "is", "are"))
 	}
+	p.Nothing = l.Builds == 0 && len(f.Values()) == 1 // the limit alone
 	p.Bars = newBars(l.Graph, l.From, l.Until)
 	to := func(change func(*live.Filter)) string {
 		g := f

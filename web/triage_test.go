@@ -73,6 +73,21 @@ func triageSite(t testing.TB, of web.Triage) http.Handler {
 	return s
 }
 
+// A platform that knows no build says what will be here; one whose filter shows
+// none says how to see all.
+func TestTriageOfNothing(t *testing.T) {
+	t.Parallel()
+	h := triageSite(t, failures{live.NewTable()})
+	for path, want := range map[string]string{
+		"/triage": "No build is known yet", "/triage?job=x": "No failures match.", "/triage?days=3": "No failures match.",
+		"/triage?days=x": "days “x”: write a number from 1 to 400.", "/triage?xrepo=(": `<details id="tri-more" open>`, "/triage?text=(": `<details id="tri-more"><summary>`,
+	} {
+		if code, body := visit(t, h, path); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s does not say %q", path, want)
+		}
+	}
+}
+
 func TestTriagePages(t *testing.T) {
 	t.Parallel()
 	h := triageSite(t, filed(t, 60, 0))
@@ -87,7 +102,7 @@ func TestTriagePages(t *testing.T) {
 		{"/triage?from=50&sort=message", 200, []string{"51 to 60 of 60", `rel="prev" href="/triage?from=25&amp;sort=message"`}, []string{`rel="next"`}},
 		{"/triage?text=web-3+&owner=node", 200, []string{"1 cluster of 3 failures", `name="owner" value="node"`, `value="web-3 "`, `href="/triage?text=web-3&#43;"`}, []string{"pod web-4 "}},
 		{"/triage?text=nothing", 200, []string{"No failures match.", "0 clusters of 0 failures"}, nil},
-		{"/triage?xjob=(&text=keep", 200, []string{`role="alert"`, "xjob=(: is no regular expression", `name="xjob" value="("`, `aria-invalid="true"`, `value="keep"`}, []string{"No failures match."}},
+		{"/triage?xjob=(&text=keep", 200, []string{`role="alert"`, "Job has not “(”: is no regular expression: missing closing )", `name="xjob" value="("`, `aria-invalid="true"`, `value="keep"`}, []string{"No failures match."}},
 		{"/triage?pr=1&alone=1", 200, []string{"60 clusters of 60 failures", `name="pr" value="1"`}, nil},
 		{"/triage?limit=1000", 200, []string{"1 to 50 of 60"}, nil},
 		{one, 200, []string{"<mark>web-0 </mark>", "3 failures", "gs://bucket"[:0], `href="https://console.cloud.google.com/storage/browser/bucket/logs/ci-e2e/1001"`, `href="/runs/5"`, "PR #12"[:2], "[sig-node] pods &lt;start&gt; 0", "/tests?name=%5Bsig-node%5D", "Longer &lt;ropes&gt;", `href="/harbour/halyard/pull/7"`, "labels=kind%2Ffailing-test&amp;labels=sig%2Fnode", "5.8%"}, []string{"<ropes>"}},
