@@ -31,7 +31,7 @@ func (a *App) openSite(context.Context) error {
 	})
 	pages, err := web.New(web.Options{
 		Repos: a.Repos, Runs: a.Runs, Forge: a.Forge, Queue: a.Queue, Signal: a.Signal, Releases: a.Releases, Artifacts: a.Runs, Timetable: a.trains.of, Triage: a.Triage,
-		Issues: a.issueForm(), Describe: a.describeCluster, ClusterOf: a.Triage.Of, Commits: a.commits, Verdicts: func(r forge.RepoName) web.Verdicts { return a.Reports(r) }, Story: a.o.Story, Hub: a.Hub, Now: a.o.Now, Log: a.o.Log, Version: a.o.Version,
+		Address: a.url, Issues: a.issueForm(), Describe: a.describeCluster, ClusterOf: a.Triage.Of, Commits: a.commits, Verdicts: func(r forge.RepoName) web.Verdicts { return a.Reports(r) }, Story: a.o.Story, Hub: a.Hub, Now: a.o.Now, Log: a.o.Log, Version: a.o.Version,
 	})
 	if err != nil {
 		return err

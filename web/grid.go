@@ -268,8 +268,8 @@ type betweenPage struct {
 	// Elsewhere tell more of the difference.
 	Elsewhere []link
 	Commits   []committed
-	More     string
-	Empty    string
+	More      string
+	Empty     string
 }
 
 type committed struct {

@@ -139,6 +139,7 @@ if (at) {
   }
   await page.keyboard.press("End");
   await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector(".chosen").textContent, null, { timeout: 5000 }).catch(() => {});
   const copied = await page.locator(".chosen").textContent();
   check(/copied|Here is the link/.test(copied), `the link is copied: ${copied}`);
   const link = await page.evaluate(() => { const g = document.querySelector("result-grid"); return g.offers(g.at).at(-1).copy; });
