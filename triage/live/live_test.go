@@ -306,7 +306,7 @@ func TestIdentityOverDays(t *testing.T) {
 			equal(t, brief(list(t, s, live.Filter{})), []string{"timeout sea 1: 5"})
 			for _, id := range []string{land.ID, ids["refused"], ids["timeout"]} {
 				d, err := s.Cluster(t.Context(), id, live.Filter{})
-				if err != nil || d.ID != ids["timeout"] || d.Owner != "storage" || d.Hits != 5 || !d.FirstSeen.Equal(start) {
+				if err != nil || d.ID != ids["timeout"] || d.Owner != "storage" || d.OwnerBy.By != "ada" || d.OwnerBy.At.IsZero() || d.Hits != 5 || !d.FirstSeen.Equal(start) {
 					t.Errorf("%s leads to %+v, %v", id, d.Facts, err)
 				}
 			}
