@@ -52,9 +52,9 @@ func triageRows(ctx context.Context, tx *sql.Tx, after int64) (r live.Rows, stat
 		owner_by, owner_at, issue_by, issue_at FROM triage_cluster WHERE seq > $1 ORDER BY number`, after, scanCluster); err != nil {
 		return r, state, err
 	}
-	if r.Texts, err = selectTriage(ctx, tx, `SELECT number, cluster, hash, sample FROM triage_text WHERE seq > $1 ORDER BY number`, after,
+	if r.Texts, err = selectTriage(ctx, tx, `SELECT number, cluster, hash, sample, other FROM triage_text WHERE seq > $1 ORDER BY number`, after,
 		func(scan func(...any) error) (x live.StoredText, err error) {
-			return x, scan(&x.Number, &x.Cluster, &x.Hash, &x.Sample)
+			return x, scan(&x.Number, &x.Cluster, &x.Hash, &x.Sample, &x.Other)
 		}); err != nil {
 		return r, state, err
 	}
@@ -155,8 +155,7 @@ func (db *DB) AddTriage(ctx context.Context, seq int64, r live.Rows) (live.State
 			}
 		}
 		for _, x := range r.Texts {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO triage_text (number, seq, cluster, hash, sample) VALUES ($1, $2, $3, $4, $5)`,
-				x.Number, seq, x.Cluster, clean(x.Hash), clean(x.Sample)); err != nil {
+			if err := putText(ctx, tx, seq, x); err != nil {
 				return err
 			}
 		}
@@ -180,6 +179,19 @@ func (db *DB) AddTriage(ctx context.Context, seq int64, r live.Rows) (live.State
 		}
 		return nil
 	})
+}
+
+// putText adds a text, or notes of one that is there how else it is put.
+func putText(ctx context.Context, tx *sql.Tx, seq int64, x live.StoredText) error {
+	if x.Other != "" {
+		known, err := changed(tx.ExecContext(ctx, `UPDATE triage_text SET seq = $1, other = $2 WHERE number = $3`, seq, clean(x.Other), x.Number))
+		if known || err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO triage_text (number, seq, cluster, hash, sample, other) VALUES ($1, $2, $3, $4, $5, $6)`,
+		x.Number, seq, x.Cluster, clean(x.Hash), clean(x.Sample), clean(x.Other))
+	return err
 }
 
 // putCluster adds or replaces a cluster. The owner and the issue of one that is

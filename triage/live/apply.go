@@ -17,11 +17,16 @@ func (t *Table) apply(r Rows) {
 		t.lastCluster = max(t.lastCluster, c.Number)
 	}
 	for _, x := range r.Texts {
+		if i, known := t.textAt[x.Number]; known {
+			t.texts[i].other = x.Other
+			continue
+		}
 		c, ok := t.clusterAt[x.Cluster]
 		if !ok {
 			continue
 		}
-		t.textAt[x.Number] = t.addText(c, x.Hash, x.Sample, x.Number)
+		i := t.addText(c, x.Hash, x.Sample, x.Number)
+		t.textAt[x.Number], t.texts[i].other = i, x.Other
 		t.lastText = max(t.lastText, x.Number)
 	}
 	for _, x := range r.Tests {

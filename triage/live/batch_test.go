@@ -202,3 +202,46 @@ func TestImportAgain(t *testing.T) {
 		t.Errorf("%+v, %v", done, err)
 	}
 }
+
+// The words that vary are marked as soon as two failures differ in them, even if
+// their statement is one, in a new process too.
+func TestNoiseIsMarked(t *testing.T) {
+	t.Parallel()
+	db, c := storetest.SQLite(t), &clock{start.Add(10 * time.Hour)}
+	s := live.New(live.Options{Store: db, Sorter: live.Triage{}, Now: c.now})
+	record(t, s, build(1, 1, fail("TestA", "pod web-x7k2p was not ready after 30.1s")))
+	id := list(t, s, live.Filter{Alone: true}).Clusters[0].ID
+	plain := []live.Segment{{Text: "pod web-x7k2p was not ready after 30.1s"}}
+	marked := []live.Segment{{Text: "pod "}, {Text: "web-x7k2p ", Varies: true}, {Text: "was not ready after "}, {Text: "30.1s", Varies: true}}
+	see := func(name string, s *live.Service, want []live.Segment) {
+		t.Helper()
+		d, err := s.Cluster(t.Context(), id, live.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) { equal(t, d.Segments, want) })
+	}
+	other := live.New(live.Options{Store: db, Sorter: live.Triage{}, Now: c.now})
+	see("one failure", s, plain)
+	see("elsewhere", other, plain)
+	record(t, s, build(2, 2, fail("TestA", "pod web-x7k2p was not ready after 30.1s"), fail("TestB", "pod web-b9d4z was not ready after 7s")))
+	record(t, s, build(3, 3, fail("TestA", "pod web-kkd2s was not ready after 8s")))
+	see("three", s, marked)
+	see("three elsewhere", other, marked)
+	see("three anew", live.New(live.Options{Store: db, Sorter: live.Triage{}, Now: c.now}), marked)
+
+	builds, rows := foreign()
+	x := live.NewImport(builds)
+	for _, r := range rows {
+		x.Add(r)
+	}
+	into := live.New(live.Options{Store: newMemory(), Sorter: live.Triage{}, Now: c.now})
+	if _, err := x.Into(t.Context(), into, func(int, int) {}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := into.Cluster(t.Context(), list(t, into, live.Filter{Text: "not ready"}).Clusters[0].ID, live.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, d.Segments, []live.Segment{{Text: "pod "}, {Text: "web-b9d4z ", Varies: true}, {Text: "is not ready after "}, {Text: "7s", Varies: true}})
+}

@@ -31,10 +31,11 @@ type importRow struct {
 	raw               uint64 // tells texts of one statement apart
 }
 
-// importText is a statement, and of its failures the text of the earliest one.
+// importText is a statement, and of its failures the text of the earliest one
+// and the last by the alphabet: what differs between them varies.
 type importText struct {
-	hash, sample string
-	at           time.Time
+	hash, sample, other string
+	at                  time.Time
 }
 
 // NewImport takes the builds as triage.ReadBuilds returns them.
@@ -59,10 +60,13 @@ func (x *Import) Add(r triage.Row) {
 	if !ok {
 		i = int32(len(x.texts))
 		x.at[h] = i
-		x.texts = append(x.texts, importText{h, strings.Clone(sample), f.Started})
+		x.texts = append(x.texts, importText{hash: h, sample: strings.Clone(sample), at: f.Started})
 	}
 	if t := &x.texts[i]; cmp.Or(f.Started.Compare(t.at), strings.Compare(sample, t.sample)) < 0 {
 		t.sample, t.at = strings.Clone(sample), f.Started
+	}
+	if t := &x.texts[i]; sample > t.other {
+		t.other = strings.Clone(sample)
 	}
 	x.rows = append(x.rows, importRow{int32(f.Build), x.tests.number(f.Test), i, raw})
 }
@@ -141,7 +145,7 @@ func (x *Import) result(place int32, b *triage.Build) Result {
 	r := Result{Build: foreignBuild(b)}
 	for ; from < len(x.rows) && x.rows[from].build == place; from++ {
 		text := &x.texts[x.rows[from].text]
-		r.Failures = append(r.Failures, Failure{Test: x.tests.all[x.rows[from].test], Text: text.sample, hash: text.hash})
+		r.Failures = append(r.Failures, Failure{Test: x.tests.all[x.rows[from].test], Text: text.sample, hash: text.hash, other: text.other})
 	}
 	slices.SortStableFunc(r.Failures, func(a, b Failure) int {
 		return cmp.Or(strings.Compare(a.Test, b.Test), strings.Compare(a.hash, b.hash))

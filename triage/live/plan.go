@@ -1,6 +1,7 @@
 package live
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -33,10 +34,12 @@ type planner struct {
 	rows    Rows
 	results []Result // of rows.Builds
 	tests   map[string]int64
-	texts   map[string]StoredText
+	texts   map[string]int   // in rows.Texts, by hash
 	touched map[int32]*Facts // by place in the table, or behind its end
 	named   map[string]bool  // names of clusters behind the end
 	fresh   int32            // clusters behind the end
+
+	freshTexts int64 // that the table does not have
 
 	jobs   map[string]bool    // of the builds
 	ofJob  map[string][]int   // in rows.Builds
@@ -46,7 +49,7 @@ type planner struct {
 
 func newPlanner(t *Table) *planner {
 	return &planner{
-		t: t, tests: map[string]int64{}, texts: map[string]StoredText{}, touched: map[int32]*Facts{}, named: map[string]bool{},
+		t: t, tests: map[string]int64{}, texts: map[string]int{}, touched: map[int32]*Facts{}, named: map[string]bool{},
 		jobs: map[string]bool{}, ofJob: map[string][]int{}, at: map[string]int{}, landed: map[string][]int32{},
 	}
 }
@@ -102,10 +105,18 @@ func (p *planner) text(f Failure) StoredText {
 	if h == "" {
 		h = hash(p.s.o.Sorter.Key(f.Text))
 	}
-	if i, ok := p.t.hashes[h]; ok {
-		return StoredText{Number: p.t.texts[i].number, Cluster: int64(p.t.texts[i].cluster)}
+	if i, ok := p.texts[h]; ok {
+		x := &p.rows.Texts[i]
+		x.Other = cmp.Or(x.Other, f.unlike(x.Sample))
+		return *x
 	}
-	if x, ok := p.texts[h]; ok {
+	if i, ok := p.t.hashes[h]; ok {
+		old := &p.t.texts[i]
+		x := StoredText{Number: old.number, Cluster: int64(old.cluster), Hash: h, Sample: old.sample, Other: f.unlike(old.sample)}
+		if old.other == "" && x.Other != "" {
+			p.texts[h] = len(p.rows.Texts)
+			p.rows.Texts = append(p.rows.Texts, x)
+		}
 		return x
 	}
 	place, known := p.s.index.Find(f.Text)
@@ -115,10 +126,21 @@ func (p *planner) text(f Failure) StoredText {
 		p.touched[place] = &Facts{ID: p.name(h), Text: f.Text}
 	}
 	p.s.index.Add(f.Text, place)
-	x := StoredText{Number: p.t.nextText() + int64(len(p.texts)), Cluster: int64(place), Hash: h, Sample: f.Text}
-	p.texts[h] = x
+	x := StoredText{Number: p.t.nextText() + p.freshTexts, Cluster: int64(place), Hash: h, Sample: f.Text, Other: f.unlike(f.Text)}
+	p.freshTexts++
+	p.texts[h] = len(p.rows.Texts)
 	p.rows.Texts = append(p.rows.Texts, x)
 	return x
+}
+
+// unlike is a text of the failure that is not the sample, empty if it has none.
+func (f Failure) unlike(sample string) string {
+	for _, text := range []string{f.Text, f.other} {
+		if text != sample {
+			return text
+		}
+	}
+	return ""
 }
 
 // shortest is how many digits a cluster's name has; it gets more if two

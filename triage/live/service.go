@@ -22,7 +22,9 @@ type Failure struct {
 	Test string
 	Text string
 
-	hash string // of the text's key, if it is known already
+	// What an import knows already: the hash of the text's key, and a text of that
+	// key with other noise.
+	hash, other string
 }
 
 // Options are what a Service works with. Store, Sorter and Now are needed.

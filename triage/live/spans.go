@@ -17,10 +17,17 @@ func (t *Table) segments(cluster int32) []Segment {
 	}
 	var samples []string
 	for i := range t.texts {
-		if t.texts[i].cluster == cluster && t.texts[i].sample != "" {
-			if samples = append(samples, t.texts[i].sample); len(samples) == mostSamples {
-				break
+		x := &t.texts[i]
+		if x.cluster != cluster {
+			continue
+		}
+		for _, s := range []string{x.sample, x.other} {
+			if s != "" {
+				samples = append(samples, s)
 			}
+		}
+		if len(samples) >= mostSamples {
+			break
 		}
 	}
 	return Vary(c.Text, samples)

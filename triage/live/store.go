@@ -38,12 +38,14 @@ type StoredTest struct {
 }
 
 // StoredText stands for all texts that are equal but for noise. Hash is that of
-// what is left without the noise, Sample one of the texts.
+// what is left without the noise, Sample one of the texts, Other one that has
+// other noise, empty until there is one: what differs between them varies.
 type StoredText struct {
 	Number  int64
 	Cluster int64
 	Hash    string
 	Sample  string
+	Other   string
 }
 
 // StoredCluster is a cluster and its number.
@@ -54,7 +56,7 @@ type StoredCluster struct {
 
 // Rows are what a store holds, or what is to be added to it. Clusters that are
 // there already are replaced, but for their description, which DescribeTriage
-// alone sets.
+// alone sets; of texts that are there only Other is.
 type Rows struct {
 	Builds   []StoredBuild
 	Tests    []StoredTest

@@ -111,6 +111,7 @@ type buildRow struct {
 type textRow struct {
 	cluster int32
 	sample  string
+	other   string // with other noise; empty until there is one
 	hash    string
 	number  int64
 	hits    int32
