@@ -196,12 +196,15 @@ await page.fill("input[name=exclude]", "storage");
 await page.click("button:has-text('Show')");
 await page.fill("input[name=exclude] >> nth=1", "network");
 await page.click("button:has-text('Show')");
+await page.waitForURL(/network/);
+await page.waitForSelector("result-grid.drawn");
 const address = new URL(page.url());
 check(address.searchParams.get("sort") === "failures" && address.searchParams.get("only") === "failures" && address.searchParams.getAll("exclude").join() === "storage,network", `the address is ${address}`);
 check(!(await page.evaluate(() => document.querySelector("result-grid").rows.some((r) => /^(storage|network)/.test(r?.name)))), "excluded rows are gone");
 
 // Groups close and open.
 await page.goto(base + pages.grouped);
+await page.waitForSelector("result-grid.drawn");
 await page.locator(".sheet").focus();
 const lines = () => page.evaluate(() => document.querySelector("result-grid").lines);
 const before = await lines();

@@ -325,27 +325,32 @@ class ResultGrid extends HTMLElement {
       if (row.alert) { c.fillStyle = k.fail; c.fillRect(3, y + 3, 3, ROW - 6); }
       c.fillStyle = row.group ? k["ink-2"] : k.ink;
       c.font = `${row.group ? 650 : 500} 12.5px ${this.sans}`;
-      c.fillText(this.fit(c, row.label ?? row.name), PAD, y + ROW / 2 + 0.5);
+      c.fillText(this.fit(c, row.label ?? row.name, row.group ? "" : (this.line(i + 1) ?? this.line(i - 1))?.name), PAD, y + ROW / 2 + 0.5);
     }
     c.restore();
   }
 
-  // A name that does not fit loses its middle: its end tells it from others.
-  fit(c, name) {
-    let text = this.labels.get(name);
+  // A name that does not fit loses the end that it shares with its neighbour, if
+  // that is long, and then its middle: what is left tells it from others.
+  fit(c, name, neighbour = "") {
+    const key = `${name}\n${neighbour}`;
+    let text = this.labels.get(key);
     if (text !== undefined) return text;
-    const room = this.names - 2 * PAD + 4;
+    const room = this.names - 2 * PAD + 4, fits = (t) => c.measureText(t).width <= room;
     text = name;
-    if (c.measureText(name).width > room) {
-      let low = 2, high = name.length;
+    if (!fits(text)) {
+      let shared = 0;
+      while (shared < Math.min(name.length, neighbour.length) - 1 && name.at(-1 - shared) === neighbour.at(-1 - shared)) shared++;
+      const end = shared > 8 ? "…" : "", whole = end ? name.slice(0, -shared) : name;
+      const cut = (n) => { const head = Math.floor(n * (end ? 0.4 : 0.6)); return whole.slice(0, head) + "…" + whole.slice(whole.length - (n - head)) + end; };
+      let low = 2, high = whole.length;
       while (low < high) {
-        const n = (low + high + 1) >> 1, head = Math.floor(n * 0.6);
-        if (c.measureText(name.slice(0, head) + "…" + name.slice(name.length - (n - head))).width <= room) low = n; else high = n - 1;
+        const n = (low + high + 1) >> 1;
+        if (fits(cut(n))) low = n; else high = n - 1;
       }
-      const head = Math.floor(low * 0.6);
-      text = name.slice(0, head) + "…" + name.slice(name.length - (low - head));
+      text = end && fits(whole + end) ? whole + end : cut(low);
     }
-    this.labels.set(name, text);
+    this.labels.set(key, text);
     return text;
   }
 
