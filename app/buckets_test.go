@@ -228,6 +228,29 @@ func TestPlatformOnS3(t *testing.T) {
 	}
 }
 
+// A release is staged on a service, cut there, and published from there.
+func TestReleaseOnServers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("skipped: it takes longer than five seconds")
+	}
+	for name, start := range map[string]func(testing.TB, ...string) *buckettest.Server{"s3": buckettest.S3, "gs": buckettest.GCS} {
+		t.Run(name, func(t *testing.T) {
+			server := start(t, "results")
+			releaseLibrary(t, func(o *app.Options) { o.Bucket = server.Address("results") })
+			b, err := app.OpenBucket(t.Context(), server.Address("results"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			for _, folder := range []string{"stage/", "release/" + halyard.String() + "/"} {
+				if some, _, err := b.ListPage(t.Context(), blob.FirstPageToken, 1, &blob.ListOptions{Prefix: folder}); err != nil || len(some) == 0 {
+					t.Errorf("there is nothing in %s: %v", folder, err)
+				}
+			}
+		})
+	}
+}
+
 // A platform does not begin with a bucket that it cannot use, nor remember it.
 func TestPlatformWithoutItsBucket(t *testing.T) {
 	server := buckettest.S3(t, "results")

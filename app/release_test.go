@@ -13,7 +13,13 @@ import (
 // A library without a program is released as source.
 func TestReleaseOfALibrary(t *testing.T) {
 	t.Parallel()
-	p := open(t, t.TempDir())
+	releaseLibrary(t)
+}
+
+// releaseLibrary releases one on a platform.
+func releaseLibrary(t *testing.T, changes ...change) {
+	t.Helper()
+	p := open(t, t.TempDir(), changes...)
 	p.populate(map[string]string{
 		"seaworthy.yaml": configuration, "go.mod": module, "halyard.go": "package halyard\n", "OWNERS": sources["OWNERS"],
 	})

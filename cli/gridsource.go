@@ -144,6 +144,7 @@ func (f *gridSource) dashboards(ctx context.Context, s Streams, from *app.Result
 
 // found makes a dashboard of the jobs in a bucket of Prow's layout.
 func found(ctx context.Context, from *app.Results, address string) (dashboard.Config, error) {
+	address, _, _ = strings.Cut(address, "?") // the options of a bucket's URL name nothing
 	d := dashboard.Dashboard{Name: strings.TrimSuffix(path.Base(strings.TrimRight(address, "/")), "/"), Description: "The jobs in " + address + "."}
 	var config dashboard.Config
 	for _, top := range []string{"logs", path.Join("pr-logs", "directory")} {
