@@ -53,8 +53,9 @@ var ErrDescription = errors.New("this cannot be noted of a cluster")
 // CheckOwner refuses what cannot be the name of an owner, with an error that
 // wraps ErrDescription. An empty one is none.
 func CheckOwner(name string) error {
+	valid := utf8.ValidString(name)
 	switch name = ownerName(name); {
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case !valid || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return fmt.Errorf("%w: an owner is a name in one line, such as sig-node", ErrDescription)
 	case utf8.RuneCountInString(name) > mostOwner:
 		return fmt.Errorf("%w: an owner's name has at most %d characters", ErrDescription, mostOwner)

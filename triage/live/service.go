@@ -43,7 +43,8 @@ type Options struct {
 	// Merges lists what was merged into a repository after one commit up to
 	// another, newest first. Nil knows nothing.
 	Merges func(ctx context.Context, repo, from, to string) ([]Merge, error)
-	// Changed is called when there is something new to see; it may be nil.
+	// Changed is called when there is something new to see: it was written here, or
+	// read with Patience; it may be nil.
 	Changed func()
 }
 
@@ -254,7 +255,12 @@ func (s *Service) current(ctx context.Context) (*Table, error) {
 		defer s.mu.Unlock()
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestRefresh)
 		defer cancel()
-		read <- s.refresh(late)
+		before := s.state
+		err := s.refresh(late)
+		if s.state != before && s.o.Changed != nil {
+			s.o.Changed() // who was answered without it may ask again
+		}
+		read <- err
 	}()
 	patience := time.NewTimer(s.o.Patience)
 	defer patience.Stop()
