@@ -16,6 +16,7 @@ import (
 	"seaworthy/grid"
 	"seaworthy/grid/dashboard"
 	"seaworthy/signal"
+	"seaworthy/triage/live"
 	"seaworthy/web"
 )
 
@@ -345,5 +346,25 @@ func TestUnchangedPage(t *testing.T) {
 	}
 	if ask("/signal", tag) != http.StatusOK || ask("/dashboards/none", tag) != http.StatusNotFound {
 		t.Error("another page passes for this one")
+	}
+}
+
+// alone has failures that are in no cluster.
+type alone struct {
+	failures
+	single int
+}
+
+func (a alone) List(context.Context, live.Filter) (live.List, error) {
+	return live.List{Single: a.single, From: now, Until: now}, nil
+}
+
+func TestSingleFailuresAreCountedInEnglish(t *testing.T) {
+	t.Parallel()
+	for single, want := range map[int]string{0: "", 1: "1 more of a single failure is left out.", 2: "2 more of a single failure are left out.", 1200: "1,200 more of a single failure are left out."} {
+		_, body := visit(t, siteWith(t, func(o *web.Options) { o.Triage = alone{single: single} }), "/triage")
+		if !strings.Contains(body, want) || want == "" && strings.Contains(body, "left out") {
+			t.Errorf("%d single failures: the page does not say %q", single, want)
+		}
 	}
 }
