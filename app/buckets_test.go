@@ -89,7 +89,7 @@ func TestGridOnServers(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("SEAWORTHY_BENCH_FILES")); err == nil {
 		files = n
 	}
-	for name, start := range map[string]func(testing.TB, ...string) *buckettest.Server{"s3": buckettest.S3, "gs": buckettest.GCS} {
+	for name, start := range map[string]func(testing.TB, ...string) *buckettest.Server{"s3": buckettest.S3, "gs": buckettest.GCS, "azblob": buckettest.Azure} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, "results")
 			b, err := app.OpenBucket(t.Context(), server.Address("results"))
@@ -133,7 +133,7 @@ func TestGridOnServers(t *testing.T) {
 
 // A bucket that cannot be read is an error, never a grid without columns.
 func TestGridOfAForbiddenBucket(t *testing.T) {
-	for name, start := range map[string]func(testing.TB, ...string) *buckettest.Server{"s3": buckettest.S3, "gs": buckettest.GCS} {
+	for name, start := range map[string]func(testing.TB, ...string) *buckettest.Server{"s3": buckettest.S3, "gs": buckettest.GCS, "azblob": buckettest.Azure} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, "results")
 			b, err := app.OpenBucket(t.Context(), server.Address("results"))
@@ -233,7 +233,7 @@ func TestReleaseOnServers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: it takes longer than five seconds")
 	}
-	for name, start := range map[string]func(testing.TB, ...string) *buckettest.Server{"s3": buckettest.S3, "gs": buckettest.GCS} {
+	for name, start := range map[string]func(testing.TB, ...string) *buckettest.Server{"s3": buckettest.S3, "gs": buckettest.GCS, "azblob": buckettest.Azure} {
 		t.Run(name, func(t *testing.T) {
 			server := start(t, "results")
 			releaseLibrary(t, func(o *app.Options) { o.Bucket = server.Address("results") })

@@ -1,6 +1,6 @@
 // Package buckettest starts real servers of buckets for tests: versitygw, which
-// speaks as Amazon's storage does, and fake-gcs-server, which speaks as Google's.
-// scripts/setup builds both.
+// speaks as Amazon's storage does, fake-gcs-server, which speaks as Google's, and
+// Azurite, which speaks as Azure's. scripts/setup gets them.
 //
 //	s := buckettest.S3(t, "ci")
 //	b, err := bucket.Open(ctx, s.Address("ci"))

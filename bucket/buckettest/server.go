@@ -35,7 +35,7 @@ func (s *Server) Address(bucket string) string { return s.address(bucket) }
 // their owner. The test cannot be parallel.
 func S3(t testing.TB, buckets ...string) *Server {
 	t.Helper()
-	program := find(t, "versitygw")
+	program := find(t, "versitygw", "bin")
 	data, meta := t.TempDir(), t.TempDir()
 	mkdirs(t, data, buckets)
 	addr := free(t)
@@ -53,7 +53,7 @@ func S3(t testing.TB, buckets ...string) *Server {
 // GCS is S3 for Google's storage. This process takes it for that from now on.
 func GCS(t testing.TB, buckets ...string) *Server {
 	t.Helper()
-	program := find(t, "fake-gcs-server")
+	program := find(t, "fake-gcs-server", "bin")
 	seed := t.TempDir()
 	mkdirs(t, seed, buckets)
 	addr := free(t)
@@ -78,13 +78,13 @@ func mkdirs(t testing.TB, dir string, buckets []string) {
 }
 
 // find returns the program that scripts/setup has built.
-func find(t testing.TB, name string) string {
+func find(t testing.TB, name string, folder ...string) string {
 	t.Helper()
 	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "seaworthy").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(strings.TrimSpace(string(root)), "bin", name)
+	program := filepath.Join(strings.TrimSpace(string(root)), filepath.Join(folder...), name)
 	if _, err := os.Stat(program); err != nil {
 		if ci, _ := strconv.ParseBool(os.Getenv("CI")); ci {
 			t.Fatalf("needs %s: run BUCKETS=1 scripts/setup", name)
