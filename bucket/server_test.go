@@ -135,7 +135,8 @@ func TestBeginAt(t *testing.T) {
 	})
 }
 
-// Many who read at once need few connections, and no more than there are of them.
+// Many who read at once keep connections. A few more are made than there are readers:
+// one is free again a moment after what came over it has been read.
 func TestConnections(t *testing.T) {
 	onServers(t, func(t *testing.T, s *buckettest.Server, b *blob.Bucket) {
 		if err := b.WriteAll(t.Context(), "x", []byte("x"), nil); err != nil {
@@ -159,7 +160,7 @@ func TestConnections(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if c := s.Proxy.Take(); c.Requests != 500 || c.Connections > 150 {
+		if c := s.Proxy.Take(); c.Requests != 500 || c.Connections > 300 {
 			t.Errorf("%+v", c)
 		}
 	})
