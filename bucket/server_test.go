@@ -160,7 +160,7 @@ func TestConnections(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if c := s.Proxy.Take(); c.Requests != 500 || c.Connections > 300 {
+		if c := s.Proxy.Take(); c.Requests != 500 || c.Connections > 400 {
 			t.Errorf("%+v", c)
 		}
 	})
