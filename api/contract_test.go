@@ -183,9 +183,6 @@ func TestAnswersInFull(t *testing.T) {
       "tab_name": "empty",
       "overall_status": "UNKNOWN",
       "detailed_status_message": "no completed results",
-      "last_update_timestamp": {
-        "seconds": 1772884800
-      },
       "latest_passing_build": "no recent greens",
       "latest_green": "no recent greens"
     }
