@@ -65,6 +65,9 @@ func (s *Service) announced(ctx context.Context, m message) (flow.Nothing, bool,
 
 // announce writes the announcement beside the files.
 func (s *Service) announce(ctx context.Context, m message) (flow.Nothing, error) {
+	if err := s.sweep(ctx, m.Staged.public()); err != nil {
+		return flow.Nothing{}, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(m.Texts)) {
 		if err := s.put(ctx, path.Join(m.Staged.public(), name), []byte(m.Texts[name])); err != nil {
 			return flow.Nothing{}, err

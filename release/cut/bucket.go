@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -216,6 +217,9 @@ func (s *Service) upload(ctx context.Context, in product) (Staged, error) {
 	} else if err != nil {
 		return Staged{}, err
 	}
+	if err := s.sweep(ctx, prefix); err != nil {
+		return Staged{}, err
+	}
 	if err := s.putFiles(ctx, prefix, s.outputDir(ctx), in.Artifacts); err != nil {
 		return Staged{}, err
 	}
@@ -254,6 +258,29 @@ func (s *Service) putFiles(ctx context.Context, prefix, dir string, files []arti
 		})
 	}
 	return g.Wait()
+}
+
+// halfWritten ends the names of files that a bucket on disk (gocloud.dev's
+// fileblob) gives their own name once they are whole.
+var halfWritten = regexp.MustCompile(`\.[0-9a-f]{16}\.tmp$`)
+
+// sweep removes from a folder of the bucket, into which only this run writes, what
+// a process that died was writing.
+func (s *Service) sweep(ctx context.Context, folder string) error {
+	keys, err := s.listFolder(ctx, folder)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if !halfWritten.MatchString(key) {
+			continue
+		}
+		if err := s.Bucket.Delete(ctx, key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+			return fmt.Errorf("removing the half-written %s: %w", key, err)
+		}
+		flow.Logf(ctx, "removed %s, half-written by a process that died", path.Base(key))
+	}
+	return nil
 }
 
 // contentType is what a browser is told of a file.

@@ -130,6 +130,31 @@ func TestSameInputSameBytes(t *testing.T) {
 	}
 }
 
+// What a process wrote when it died is not published: a bucket on disk writes
+// beside the file.
+func TestHalfWrittenFilesAreSwept(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	s := newService(t, p.options(&flow.Memory{}))
+	bucket := filepath.Join(p.dir, "bucket")
+	leave := func(folder string) {
+		must(t, os.MkdirAll(filepath.Join(bucket, folder), 0o755))
+		must(t, os.WriteFile(filepath.Join(bucket, folder, "SHA512SUMS.18ea88874b3dbf8b.tmp"), nil, 0o644))
+	}
+	plan, err := s.Plan(t.Context(), stageRC())
+	must(t, err)
+	leave("stage/harbour/halyard/" + plan.BuildVersion)
+	run, err := s.Cut(t.Context(), cut.CutRequest{Repo: halyard, BuildVersion: staged(t, s, stageRC()), Actor: "ada"})
+	must(t, err)
+	leave("release/harbour/halyard/" + plan.Version().String())
+	drive(t, s, run.ID, flow.Succeeded)
+	for name := range tree(t, bucket, isJournal) {
+		if strings.HasSuffix(name, ".tmp") {
+			t.Errorf("%s is left", name)
+		}
+	}
+}
+
 // isJournal tells the private archives, which hold attempts and times, from
 // what must be the same bytes.
 func isJournal(path string) bool { return strings.Contains(path, "archive/") }

@@ -77,6 +77,9 @@ func (s *Service) promotedAlready(ctx context.Context, st staged) (promotion, bo
 func (s *Service) promote(ctx context.Context, st staged) (promotion, error) {
 	files := st.published()
 	done := promotion{Prefix: st.public(), Files: len(files)}
+	if err := s.sweep(ctx, done.Prefix); err != nil {
+		return done, err
+	}
 	for i, a := range files {
 		flow.Progress(ctx, "%d of %d files", i, len(files))
 		if err := s.promoteFile(ctx, st, a); err != nil {
