@@ -34,7 +34,7 @@ e2e: build ## walk the demo's pages in a browser
 
 bench: ## the figures of docs/performance.md
 	@$(GO) test -run '^$$' -bench . -benchmem ./...
-	@scripts/bench
+	@bench/demo
 
 dogfood: build ## a mock and a real release of this project, and of a project with years of tags
 	@scripts/dogfood

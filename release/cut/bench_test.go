@@ -38,12 +38,12 @@ func cpu(b *testing.B) time.Duration {
 
 // BenchmarkStage stages a real Go project, whose clone SEAWORTHY_BENCH_REPO names,
 // for four platforms, and says what it computed, step by step with -v. The main
-// package is SEAWORTHY_BENCH_MAIN. scripts/bench-stage compares that with the bare
+// package is SEAWORTHY_BENCH_MAIN. bench/stage compares that with the bare
 // commands.
 func BenchmarkStage(b *testing.B) {
 	source, main := os.Getenv("SEAWORTHY_BENCH_REPO"), os.Getenv("SEAWORTHY_BENCH_MAIN")
 	if source == "" || main == "" {
-		b.Skip("skipped: set SEAWORTHY_BENCH_REPO and SEAWORTHY_BENCH_MAIN, or run scripts/bench-stage")
+		b.Skip("skipped: set SEAWORTHY_BENCH_REPO and SEAWORTHY_BENCH_MAIN, or run bench/stage")
 	}
 	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
 	if err != nil {
