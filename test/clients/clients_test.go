@@ -197,15 +197,16 @@ func TestGit(t *testing.T) {
 	if err == nil || strings.Contains(out, "refs/heads") {
 		t.Errorf("a stranger lists refs: %v\n%s", err, out)
 	}
-	// Of two who push at the same place, the second is told to fetch first.
+	// Of two who push at the same place, the second is told to fetch first. It is
+	// no branch that the platform protects.
 	p.git("checkout", "-q", "main")
 	for _, who := range []*person{p, &other} {
 		who.write("log.txt", who.dir)
 		who.git("add", ".")
 		who.git("commit", "-q", "-m", "Log")
 	}
-	p.git("push", "-q", "origin", "main")
-	out, err = other.try(nil, "git", append(other.gitOptions(), "push", "origin", "HEAD:main")...)
+	p.git("push", "-q", "origin", "HEAD:refs/heads/log")
+	out, err = other.try(nil, "git", append(other.gitOptions(), "push", "origin", "HEAD:refs/heads/log")...)
 	if err == nil || !strings.Contains(out, "[rejected]") {
 		t.Errorf("a push over another: %v\n%s", err, out)
 	}
