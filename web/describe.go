@@ -45,13 +45,7 @@ func (s *Site) describe(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, v, code)
 		return
 	}
-	if http.NewCrossOriginProtection().Check(r) != nil {
-		http.Error(w, "Forms of other sites are not taken here.", http.StatusForbidden)
-		return
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, mostDescription)
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "What was sent is not this form.", http.StatusBadRequest)
+	if !posted(w, r, mostDescription, "That is more than a name and an address can be.") {
 		return
 	}
 	p, ok := v.Data.(clusterPage)

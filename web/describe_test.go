@@ -105,7 +105,7 @@ func TestNotesAreRefused(t *testing.T) {
 		"a script":             {form: fine("issue", "javascript:alert(1)"), code: 422, says: "An issue is an address"},
 		"another host":         {form: fine("issue", "//forge.example/x"), code: 422, says: "An issue is an address"},
 		"an issue too long":    {form: fine("issue", "https://forge.example/"+strings.Repeat("a", 2000)), code: 422, says: "An issue is an address"},
-		"too much":             {form: fine("issue", strings.Repeat("a", 20000)), code: 400, says: "not this form"},
+		"too much":             {form: fine("issue", strings.Repeat("a", 20000)), code: http.StatusRequestEntityTooLarge, says: "more than a name and an address"},
 		"another site":         {form: fine(), headers: []string{"Sec-Fetch-Site", "cross-site"}, code: 403, says: "Forms of other sites"},
 		"a cluster of nothing": {form: fine(), path: "/triage/ffff", code: 404, says: "There is nothing here"},
 		"one that just went":   {form: fine(), err: live.ErrNoCluster, code: 404, says: "the cluster is gone"},

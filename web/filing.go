@@ -205,6 +205,25 @@ func (s *Site) newIssue(r *http.Request) (view, error) {
 	return newIssueForm(repo, r.URL.Query()).view(), nil
 }
 
+// posted reads a form that a page of this site sent, of so many bytes at most; it
+// answers itself where what came is none.
+func posted(w http.ResponseWriter, r *http.Request, most int64, large string) bool {
+	if http.NewCrossOriginProtection().Check(r) != nil {
+		http.Error(w, "Forms of other sites are not taken here.", http.StatusForbidden)
+		return false
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, most)
+	err := r.ParseForm()
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		http.Error(w, large, http.StatusRequestEntityTooLarge)
+	case err != nil:
+		http.Error(w, "What was sent is not a form.", http.StatusBadRequest)
+	}
+	return err == nil
+}
+
 // fileIssue files the issue that was sent, as the account of the token that was
 // sent with it. Nothing but that token lets anybody file: no cookie is looked at,
 // and forms of other sites are refused all the same. The token is given to the
@@ -220,18 +239,7 @@ func (s *Site) fileIssue(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, v, code)
 		return
 	}
-	if http.NewCrossOriginProtection().Check(r) != nil {
-		http.Error(w, "Forms of other sites are not taken here.", http.StatusForbidden)
-		return
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, mostIssueForm)
-	if err := r.ParseForm(); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			http.Error(w, "That is more than an issue can hold.", http.StatusRequestEntityTooLarge)
-			return
-		}
-		http.Error(w, "What was sent is not a form.", http.StatusBadRequest)
+	if !posted(w, r, mostIssueForm, "That is more than an issue can hold.") {
 		return
 	}
 	form := newIssueForm(repo, r.PostForm) // never what the address says
