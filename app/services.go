@@ -27,10 +27,21 @@ import (
 	"seaworthy/store/work"
 )
 
+// instance names this state folder among the servers of a platform. It is no
+// secret, and does not lie among those, which servers share: two of one name would
+// take each other's work for their own.
+func (a *App) instance() (string, error) {
+	name, err := secrets{a.o.Dir}.get("instance", random)
+	if err != nil {
+		return "", fmt.Errorf("naming this server: %w", err)
+	}
+	return name, nil
+}
+
 // owner names this platform in leases. It is the same after a restart, so that
 // what was held is taken up at once; a command has a name of its own.
 func (a *App) owner() (string, error) {
-	name, err := a.secrets.get("instance", random)
+	name, err := a.instance()
 	if err != nil {
 		return "", err
 	}

@@ -291,7 +291,7 @@ func (a *App) openAloneReleases(ctx context.Context) error {
 	if err := a.openSignal(ctx); err != nil {
 		return err
 	}
-	instance, err := a.secrets.get("instance", random)
+	instance, err := a.instance()
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"seaworthy/app"
 	"seaworthy/flow"
+	"seaworthy/release"
+	"seaworthy/release/cut"
 	"seaworthy/store/storetest"
 )
 
@@ -110,6 +113,53 @@ func TestTrainOnTwoServers(t *testing.T) {
 	free()
 	all.Wait()
 	b.departedOnce()
+}
+
+// What one server drives, no other one drives at the same time, though they share
+// their secrets; and after a restart a server is who it was.
+func TestServersHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	first, url := dueSoon(t)
+	now := &clock{}
+	now.set(t, "2026-11-09 14:00")
+	arrived, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	free := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(free)
+	a := open(t, first.dir, func(o *app.Options) {
+		o.Now, o.Database = now.Now, url
+		o.Boundary = func(point string) {
+			if point == "before attempt options" {
+				once.Do(func() {
+					close(arrived)
+					<-goOn
+				})
+			}
+		}
+	})
+	a.meet(first)
+	b := open(t, beside(t, first.dir), func(o *app.Options) { o.Now, o.Database = now.Now, url })
+	if a.Owner(t) == b.Owner(t) {
+		t.Errorf("both servers are %s", a.Owner(t))
+	}
+	run, err := a.Releases.Stage(t.Context(), cut.StageRequest{Repo: halyard, Branch: "release-1.1", Kind: release.Official, Mock: true, Actor: "ada"})
+	a.must(err)
+	drives := make(chan error, 1)
+	go func() {
+		_, err := a.Releases.Drive(context.Background(), run.ID, flow.DriveOptions{})
+		drives <- err
+	}()
+	<-arrived
+	if state, err := b.Releases.Drive(t.Context(), run.ID, flow.DriveOptions{}); !errors.Is(err, flow.ErrLeased) {
+		t.Errorf("the other server drove the run as well: %s, %v", state, err)
+	}
+	free()
+	a.must(<-drives)
+	was := a.Owner(t)
+	a.stop()
+	if again := open(t, first.dir, func(o *app.Options) { o.Now, o.Database = now.Now, url }); again.Owner(t) != was {
+		t.Errorf("%s is %s after a restart", was, again.Owner(t))
+	}
 }
 
 // begun counts the real stages.

@@ -129,6 +129,41 @@ func TestMigrateAtTheSameTime(t *testing.T) {
 	})
 }
 
+// A file without a write-ahead log that another process is writing to is waited
+// for, though SQLite itself refuses at once.
+func TestOpenWaits(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "a.db")
+	other, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	tx, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if db, err := store.Open(ctx, store.Options{URL: "sqlite:" + path}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Open did not wait: %v, %v", db, err)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		db, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + path})
+		if err == nil {
+			err = db.Close()
+		}
+		opened <- err
+	}()
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNewerDatabase(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {

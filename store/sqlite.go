@@ -16,9 +16,12 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// busyTimeout is how long a connection waits for another process's lock, in
-// milliseconds. Within the process nobody waits: there is one writer.
-const busyTimeout = "10000"
+// busyTimeout is how long a connection waits for another process's lock. Within
+// the process nobody waits: there is one writer.
+const busyTimeout = 10 * time.Second
+
+// busyPoll is how often a lock that SQLite itself does not wait for is tried.
+const busyPoll = 20 * time.Millisecond
 
 // openSQLite opens path with one connection that writes and a pool that reads.
 func openSQLite(ctx context.Context, path string, now func() time.Time) (*DB, error) {
@@ -39,7 +42,7 @@ func openSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 		return nil, fmt.Errorf("opening database %s: %w", path, err)
 	}
 	write.SetMaxOpenConns(1)
-	if err := ping(ctx, write); err != nil {
+	if err := await(ctx, write); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening database %s: %w", path, explainSQLite(err)), write.Close())
 	}
 	read, err := sql.Open("sqlite", sqliteDSN(abs, "deferred", "query_only(1)"))
@@ -54,10 +57,34 @@ func openSQLite(ctx context.Context, path string, now func() time.Time) (*DB, er
 
 // sqliteDSN returns the driver's name for the file at the absolute path.
 func sqliteDSN(path, lock string, pragmas ...string) string {
-	q := url.Values{"_txlock": {lock}, "_pragma": append([]string{"busy_timeout(" + busyTimeout + ")"}, pragmas...)}
+	q := url.Values{"_txlock": {lock}, "_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, pragmas...)}
 	// EscapedPath leaves no '?', '#' or '%' that SQLite could take for its own.
 	u := url.URL{Path: filepath.ToSlash(path)}
 	return "file:" + u.EscapedPath() + "?" + q.Encode()
+}
+
+// await pings until nobody else is in the way, or busyTimeout is over. A new
+// file is given its write-ahead log by a reader that becomes a writer, and such a
+// one SQLite refuses at once where another is about to do the same.
+func await(ctx context.Context, db *sql.DB) error {
+	late := time.NewTimer(busyTimeout)
+	defer late.Stop()
+	again := time.NewTicker(busyPoll)
+	defer again.Stop()
+	for {
+		err := ping(ctx, db)
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-again.C:
+		case <-late.C:
+			return err
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
 }
 
 // ping reads the file: opening alone does not notice that it is no database.
