@@ -226,17 +226,17 @@ func (s *Service) whatIsPublic(ctx context.Context, run flow.Run, st staged, u *
 			u.Public = append(u.Public, public.says)
 		}
 	}
-	keys, err := s.listFolder(ctx, st.public())
+	keys, err := s.list(ctx, st.public()+"/")
 	if err == nil && len(keys) > 0 {
 		u.Public = append(u.Public, fmt.Sprintf("%s in %s", fileCount(len(keys)), st.public()))
 	}
 	return err
 }
 
-// listFolder lists the objects below a folder of the bucket.
-func (s *Service) listFolder(ctx context.Context, prefix string) ([]string, error) {
+// list lists the objects of the bucket whose keys begin so.
+func (s *Service) list(ctx context.Context, prefix string) ([]string, error) {
 	var keys []string
-	for list := s.Bucket.List(&blob.ListOptions{Prefix: prefix + "/"}); ; {
+	for list := s.Bucket.List(&blob.ListOptions{Prefix: prefix}); ; {
 		o, err := list.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			return keys, nil
@@ -249,7 +249,7 @@ func (s *Service) listFolder(ctx context.Context, prefix string) ([]string, erro
 }
 
 func (s *Service) removeFolder(ctx context.Context, prefix string, u *Undone) error {
-	keys, err := s.listFolder(ctx, prefix)
+	keys, err := s.list(ctx, prefix+"/")
 	if err != nil || len(keys) == 0 {
 		return err
 	}

@@ -65,7 +65,7 @@ func (s *Service) announced(ctx context.Context, m message) (flow.Nothing, bool,
 
 // announce writes the announcement beside the files.
 func (s *Service) announce(ctx context.Context, m message) (flow.Nothing, error) {
-	if err := s.sweep(ctx, m.Staged.public()); err != nil {
+	if err := s.sweep(ctx, m.Staged.public()+"/"); err != nil {
 		return flow.Nothing{}, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Texts)) {
@@ -111,7 +111,11 @@ func (s *Service) raiseMarkers(ctx context.Context, st staged) (flow.Nothing, er
 	}
 	var names []string
 	for _, m := range raise {
-		if err := s.put(ctx, path.Join(markerFolder(st), m.File()), []byte(m.Value)); err != nil {
+		key := path.Join(markerFolder(st), m.File())
+		if err := s.sweep(ctx, key+"."); err != nil {
+			return flow.Nothing{}, err
+		}
+		if err := s.put(ctx, key, []byte(m.Value)); err != nil {
 			return flow.Nothing{}, err
 		}
 		names = append(names, m.Name)

@@ -217,7 +217,7 @@ func (s *Service) upload(ctx context.Context, in product) (Staged, error) {
 	} else if err != nil {
 		return Staged{}, err
 	}
-	if err := s.sweep(ctx, prefix); err != nil {
+	if err := s.sweep(ctx, prefix+"/"); err != nil {
 		return Staged{}, err
 	}
 	if err := s.putFiles(ctx, prefix, s.outputDir(ctx), in.Artifacts); err != nil {
@@ -264,10 +264,11 @@ func (s *Service) putFiles(ctx context.Context, prefix, dir string, files []arti
 // fileblob) gives their own name once they are whole.
 var halfWritten = regexp.MustCompile(`\.[0-9a-f]{16}\.tmp$`)
 
-// sweep removes from a folder of the bucket, into which only this run writes, what
-// a process that died was writing.
-func (s *Service) sweep(ctx context.Context, folder string) error {
-	keys, err := s.listFolder(ctx, folder)
+// sweep removes what a process that died was writing to the bucket: below a folder
+// into which only this run writes ("release/o/n/v1.2.3/"), or beside a file that
+// only this run writes ("release/o/n/stable.txt.").
+func (s *Service) sweep(ctx context.Context, prefix string) error {
+	keys, err := s.list(ctx, prefix)
 	if err != nil {
 		return err
 	}

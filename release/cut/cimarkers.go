@@ -117,6 +117,9 @@ func (s *Service) raiseCIMarker(ctx context.Context, j ciJob, name string) (did 
 		return false, err
 	}
 	defer unlock()
+	if err := s.sweep(ctx, j.markerKey(name)+"."); err != nil {
+		return false, err
+	}
 	for range markerTries {
 		higher, err := s.behind(ctx, j, name)
 		if err != nil || !higher {

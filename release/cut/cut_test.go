@@ -13,6 +13,7 @@ import (
 	"seaworthy/artifact"
 	"seaworthy/flow"
 	"seaworthy/git"
+	"seaworthy/release"
 	"seaworthy/release/cut"
 )
 
@@ -137,16 +138,19 @@ func TestHalfWrittenFilesAreSwept(t *testing.T) {
 	p := newPlace(t)
 	s := newService(t, p.options(&flow.Memory{}))
 	bucket := filepath.Join(p.dir, "bucket")
-	leave := func(folder string) {
+	leave := func(folder, name string) {
 		must(t, os.MkdirAll(filepath.Join(bucket, folder), 0o755))
-		must(t, os.WriteFile(filepath.Join(bucket, folder, "SHA512SUMS.18ea88874b3dbf8b.tmp"), nil, 0o644))
+		must(t, os.WriteFile(filepath.Join(bucket, folder, name+".18ea88874b3dbf8b.tmp"), nil, 0o644))
 	}
 	plan, err := s.Plan(t.Context(), stageRC())
 	must(t, err)
-	leave("stage/harbour/halyard/" + plan.BuildVersion)
+	leave("stage/harbour/halyard/"+plan.BuildVersion, "SHA512SUMS")
 	run, err := s.Cut(t.Context(), cut.CutRequest{Repo: halyard, BuildVersion: staged(t, s, stageRC()), Actor: "ada"})
 	must(t, err)
-	leave("release/harbour/halyard/" + plan.Version().String())
+	leave("release/harbour/halyard/"+plan.Version().String(), "SHA512SUMS")
+	for _, marker := range release.MarkerNames(plan.Version()) {
+		leave("release/harbour/halyard", release.Marker{Name: marker}.File())
+	}
 	drive(t, s, run.ID, flow.Succeeded)
 	for name := range tree(t, bucket, isJournal) {
 		if strings.HasSuffix(name, ".tmp") {

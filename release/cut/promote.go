@@ -77,7 +77,7 @@ func (s *Service) promotedAlready(ctx context.Context, st staged) (promotion, bo
 func (s *Service) promote(ctx context.Context, st staged) (promotion, error) {
 	files := st.published()
 	done := promotion{Prefix: st.public(), Files: len(files)}
-	if err := s.sweep(ctx, done.Prefix); err != nil {
+	if err := s.sweep(ctx, done.Prefix+"/"); err != nil {
 		return done, err
 	}
 	for i, a := range files {
