@@ -45,6 +45,10 @@ type Options struct {
 	Dir string
 	// Addr is the address to listen on; port 0 takes a free one.
 	Addr string
+	// URL is where people reach the platform, "https://ci.example.org", for all
+	// links that it writes. If empty it is the one named before, and the address
+	// it listens on at first.
+	URL string
 	// Database is a sqlite: or postgres: URL; a file in Dir when empty.
 	Database string
 	// Bucket is where results, releases and images are kept, see OpenBucket. If
@@ -108,7 +112,8 @@ type App struct {
 	bucketAddress string
 	attached      bool   // another process serves; this one only looks and asks
 	alone         *alone // a repository that no platform serves; nil on a platform
-	url           string
+	url           string // where people reach the platform
+	self          string // where this process reaches it
 	closers       []io.Closer
 
 	fresh     bool      // the folder was not there before
@@ -227,7 +232,8 @@ func (a *App) openFolder(context.Context) error {
 	a.secrets = secrets{dir: a.dir(secretDir)}
 	a.clones = git.NewCache(a.dir(cacheDir, "git"))
 	// The port of the platform's own forge changes, with every command even.
-	a.clones.Key = func(url string) string { return strings.TrimPrefix(url, a.url) }
+	a.clones.Exclusive = a.holdHere
+	a.clones.Key = func(url string) string { return strings.TrimPrefix(url, a.self) }
 	return nil
 }
 
@@ -250,42 +256,47 @@ func (a *App) openStore(ctx context.Context) error {
 
 func (a *App) listen(ctx context.Context) error {
 	if a.attached {
-		return nil // the running server's address was taken over
+		return a.chooseURL() // the running server's address was taken over
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.o.Addr)
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w; stop what does, or choose another address with --addr", a.o.Addr, err)
 	}
 	a.listener = l
-	a.url = "http://" + l.Addr().String()
+	a.self = "http://" + reached(l.Addr())
 	a.closers = append(a.closers, closerFunc(func() error {
 		if err := l.Close(); !errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		return nil // the server had it and closed it
 	}))
-	return nil
+	return a.chooseURL()
 }
 
 type closerFunc func() error
 
 func (f closerFunc) Close() error { return f() }
 
-// URL is where the platform answers.
+// URL is where people reach the platform.
 func (a *App) URL() string { return a.url }
 
-// GitURL is where a repository is cloned from and pushed to.
-func (a *App) GitURL(repo forge.RepoName) string {
+// GitURL is where people clone a repository from and push to.
+func (a *App) GitURL(repo forge.RepoName) string { return a.gitURL(a.url, repo) }
+
+// ownGitURL is where the platform itself does.
+func (a *App) ownGitURL(repo forge.RepoName) string { return a.gitURL(a.self, repo) }
+
+func (a *App) gitURL(base string, repo forge.RepoName) string {
 	if a.alone != nil {
 		return a.alone.address
 	}
-	return a.url + "/" + repo.String() + ".git"
+	return base + "/" + repo.String() + ".git"
 }
 
 // Client returns the forge as the account of a token sees it.
 func (a *App) Client(token string) (*github.Client, error) {
 	return github.New(github.Options{
-		BaseURL: a.url + "/api/v3/", UploadURL: a.url + "/api/uploads/", Token: token, HTTP: a.o.HTTP, Now: a.o.Now,
+		BaseURL: a.self + "/api/v3/", UploadURL: a.self + "/api/uploads/", Token: token, HTTP: a.o.HTTP, Now: a.o.Now,
 	})
 }
 

@@ -119,7 +119,7 @@ func (a *App) clone(ctx context.Context, repo forge.RepoName) (*git.Repository, 
 	if a.alone != nil {
 		return a.alone.clone(ctx, a.clones)
 	}
-	return a.clones.Repository(ctx, a.GitURL(repo), a.gitAuth())
+	return a.clones.Repository(ctx, a.ownGitURL(repo), a.gitAuth())
 }
 
 // address is where a repository is cloned from now that had the address
@@ -129,7 +129,7 @@ func (a *App) address(before string) string {
 	if err != nil {
 		return before
 	}
-	return a.url + u.Path
+	return a.self + u.Path
 }
 
 // jobs is what job/run asks for.

@@ -273,7 +273,13 @@ func (p *platform) happenedOnce(pr forge.PullRequest) {
 			p.t.Logf("%+v", e)
 		}
 	}
-	comments, err := p.Forge.Comments(ctx, halyard, pr.Number)
+	p.saidOnce(pr.Number)
+}
+
+// saidOnce checks that the bot has one comment of each kind on a change.
+func (p *platform) saidOnce(number int) {
+	p.t.Helper()
+	comments, err := p.Forge.Comments(p.t.Context(), halyard, number)
 	p.must(err)
 	seen := map[string]bool{}
 	for _, c := range comments {

@@ -26,7 +26,7 @@ func (p *platform) post(path, token string, d url.Values) (code int, at, body st
 	p.t.Helper()
 	form := maps.Clone(d)
 	form.Set("token", token)
-	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.URL()+path, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, p.base+path, strings.NewReader(form.Encode()))
 	p.must(err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", p.URL())

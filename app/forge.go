@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"slices"
 	"strings"
 
 	"seaworthy/forge"
 	"seaworthy/forge/github"
 	"seaworthy/forge/local"
+	"seaworthy/job"
+	"seaworthy/job/run"
 	"seaworthy/merge/bot"
 )
 
@@ -23,7 +25,17 @@ const (
 )
 
 func (a *App) openForge(ctx context.Context) error {
-	f, err := local.New(local.Options{DB: a.Store, GitDir: a.dir(gitDir), BaseURL: a.url, Now: a.o.Now, Log: a.o.Log})
+	// Of servers that share the folders and start at once, one makes what is in them.
+	leave, err := a.hold(ctx, "opening the forge")
+	if err != nil {
+		return err
+	}
+	defer leave()
+	name, err := a.owner()
+	if err != nil {
+		return err
+	}
+	f, err := local.New(local.Options{DB: a.Store, GitDir: a.dir(gitDir), BaseURL: a.url, Self: a.self, Name: name, Exclusive: a.hold, Now: a.o.Now, Log: a.o.Log})
 	if err != nil {
 		return err
 	}
@@ -69,6 +81,29 @@ func (a *App) Import(ctx context.Context, name forge.RepoName, path, description
 		return fmt.Errorf("importing %s as %s: %w", path, name, err)
 	}
 	return a.Serve(ctx, name)
+}
+
+// Prove has the postsubmits of a repository's default branch run on its newest
+// commit, if nothing ran there yet: one that was brought in, rather than pushed,
+// has no results, and a release is judged by them.
+func (a *App) Prove(ctx context.Context, name forge.RepoName) error {
+	repo, err := a.Forge.Repo(ctx, name)
+	if err != nil {
+		return err
+	}
+	tip, err := a.Forge.Branch(ctx, name, repo.DefaultBranch)
+	if errors.Is(err, forge.ErrNotFound) {
+		return nil // nothing was pushed yet
+	}
+	if err != nil {
+		return err
+	}
+	ran, err := a.Runs.Executions(ctx, job.ExecutionFilter{Repo: name.String(), SHA: tip.SHA, Type: job.Postsubmit, Limit: 1})
+	if err != nil || len(ran) > 0 {
+		return err
+	}
+	_, err = a.Runs.Start(ctx, run.Request{Repo: name, Branch: repo.DefaultBranch, BaseSHA: tip.SHA, Cause: "brought in", Key: "brought in " + name.String() + " " + tip.SHA})
+	return err
 }
 
 // Serve takes a repository of the forge into the platform's care: its bot and
@@ -136,21 +171,17 @@ func (a *App) hook(ctx context.Context, admin *github.Client, name forge.RepoNam
 	if err != nil {
 		return err
 	}
-	target := a.url + hookPath
 	hooks, err := admin.Hooks(ctx, name)
 	if err != nil {
 		return err
 	}
-	want := forge.Hook{URL: target, Secret: secret, Events: []string{"*"}, Active: true}
-	for _, h := range hooks {
-		if h.URL == target && h.Active {
-			return nil
-		}
+	want := forge.Hook{URL: "http://" + local.OwnHost + hookPath, Secret: secret, Events: []string{"*"}, Active: true}
+	if slices.ContainsFunc(hooks, func(h forge.Hook) bool { return h.URL == want.URL && h.Active }) {
+		return nil
 	}
-	// A hook to an address this platform had before follows it, together with
-	// what waits to be delivered there.
+	// One from when hooks named the port goes on, with what waits to be delivered.
 	for _, h := range hooks {
-		if strings.HasSuffix(h.URL, hookPath) && sameHost(h.URL, target) {
+		if strings.HasPrefix(h.URL, "http://127.0.0.1:") && strings.HasSuffix(h.URL, hookPath) {
 			want.ID = h.ID
 			return admin.EditHook(ctx, name, want)
 		}
@@ -160,16 +191,6 @@ func (a *App) hook(ctx context.Context, admin *github.Client, name forge.RepoNam
 		return nil // made since we looked: somebody else takes it into care just now
 	}
 	return err
-}
-
-// sameHost reports whether two addresses are on one machine, whatever the port.
-func sameHost(a, b string) bool {
-	x, err := url.Parse(a)
-	if err != nil {
-		return false
-	}
-	y, err := url.Parse(b)
-	return err == nil && x.Hostname() == y.Hostname()
 }
 
 // hookPath is where webhooks are taken.

@@ -232,7 +232,9 @@ func (a *App) green(ctx context.Context, p cut.Plan, project Project) (*release.
 		}
 		all = slices.DeleteFunc(all, func(e job.Execution) bool { return e.State == job.Aborted })
 		for i := range max(1, project.Release.Gates.Runs) {
-			checks = append(checks, a.check(name, all, i))
+			c := a.check(name, all, i)
+			c.Get = "seaworthy run start --branch " + p.Branch
+			checks = append(checks, c)
 		}
 	}
 	return release.Look(checks, nil), nil

@@ -32,6 +32,9 @@ func (a *App) knownFailures(ctx context.Context, e job.Execution) (string, error
 			failures = append(failures, report.Failure{Test: t.Name, Message: t.Message})
 		}
 	}
+	// What is said here is said once: another server may have tested the branch
+	// since, of which nobody tells this one.
+	a.Signal.Changed()
 	repo := forge.RepoName{Owner: e.Refs.Org, Name: e.Refs.Repo}
 	known, err := a.Reports(repo).Known(ctx, repo.String(), e.Refs.BaseRef, failures[:min(len(failures), knownLookups)])
 	if err != nil {

@@ -167,7 +167,7 @@ func TestMovedPort(t *testing.T) {
 	q.settled()
 	after, err := q.as["ada"].Hooks(t.Context(), halyard)
 	q.must(err)
-	if len(before) != 1 || len(after) != 1 || after[0].ID != before[0].ID || after[0].URL != q.URL()+"/hooks/github" {
+	if len(before) != 1 || len(after) != 1 || after[0].ID != before[0].ID || after[0].URL != ownHook {
 		t.Errorf("hooks before %+v\nand after %+v", before, after)
 	}
 	mirrors, err := filepath.Glob(filepath.Join(dir, "cache", "git", "*.git"))

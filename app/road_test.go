@@ -11,6 +11,7 @@ import (
 
 	"seaworthy/app"
 	"seaworthy/forge"
+	"seaworthy/forge/local"
 	"seaworthy/git"
 	"seaworthy/job"
 	"seaworthy/store/storetest"
@@ -48,13 +49,16 @@ func TestRoad(t *testing.T) {
 	})
 }
 
+// ownHook is where the embedded forge tells the platform of events.
+const ownHook = "http://" + local.OwnHost + "/hooks/github"
+
 // isServed checks what the platform does to a repository in its care.
 func (p *platform) isServed() {
 	p.t.Helper()
 	ctx := p.t.Context()
 	hooks, err := p.as["ada"].Hooks(ctx, halyard)
 	p.must(err)
-	if len(hooks) != 1 || hooks[0].URL != p.URL()+"/hooks/github" || !hooks[0].Active {
+	if len(hooks) != 1 || hooks[0].URL != ownHook || !hooks[0].Active {
 		p.t.Errorf("hooks: %+v", hooks)
 	}
 	labels, err := p.Forge.Labels(ctx, halyard)

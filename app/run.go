@@ -71,7 +71,7 @@ func stopped(ctx context.Context, err error) error {
 
 // announce leaves the server's address for commands on the same folder.
 func (a *App) announce() error {
-	text, err := json.Marshal(address{URL: a.url})
+	text, err := json.Marshal(address{URL: a.self})
 	if err != nil {
 		return fmt.Errorf("writing the server's address: %w", err)
 	}

@@ -41,7 +41,7 @@ func (a *App) claim(ctx context.Context, attach bool) error {
 	case err == nil && !attach:
 		err = fmt.Errorf("a server runs on %s already, at %s; stop it, or choose another folder with --dir", a.o.Dir, url)
 	case err == nil:
-		a.attached, a.url = true, url
+		a.attached, a.self = true, url
 	}
 	return errors.Join(err, f.Close())
 }

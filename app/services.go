@@ -78,14 +78,14 @@ func (a *App) openServices(ctx context.Context) error {
 		return err
 	}
 	a.Bot, err = bot.New(bot.Options{
-		Forge: a.Forge, Runner: tests{a}, Login: BotLogin, Policy: a.manners, Note: note, TreeHash: a.tree, Now: a.o.Now, Log: a.o.Log,
+		Forge: a.Forge, Runner: tests{a}, Login: BotLogin, Policy: a.manners, Note: note, TreeHash: a.tree, Exclusive: a.hold, Now: a.o.Now, Log: a.o.Log,
 	})
 	if err != nil {
 		return err
 	}
 	a.Queue, err = queue.New(queue.Options{
 		Forge: a.Forge, Runner: retests{a}, Batches: batches{a}, Refresh: a.Bot.Refresh, Recorder: decisions{a.Store}, Switch: pauses{a.Store},
-		Contexts: a.requirements, Query: a.policy, Now: a.o.Now, Log: a.o.Log,
+		Contexts: a.requirements, Query: a.policy, Exclusive: a.hold, Now: a.o.Now, Log: a.o.Log,
 		Notify:    func(forge.RepoName, string) { a.publish(topicChanges) },
 		TargetURL: func(forge.RepoName, string) string { return a.url + "/changes?state=open" },
 	})
@@ -143,7 +143,7 @@ func (a *App) openRuns(owner string, builds map[string]string) error {
 	x, err := executor.New(executor.Options{
 		Dir: a.dir(workDir), Git: a.clones, Path: os.Getenv("PATH"), PassEnv: executor.DefaultPassEnv(), Env: env,
 		Remote: func(r job.Refs) (string, git.Auth) {
-			return a.GitURL(forge.RepoName{Owner: r.Org, Name: r.Repo}), a.gitAuth()
+			return a.ownGitURL(forge.RepoName{Owner: r.Org, Name: r.Repo}), a.gitAuth()
 		},
 	})
 	if err != nil {
@@ -151,7 +151,7 @@ func (a *App) openRuns(owner string, builds map[string]string) error {
 	}
 	a.Runs, err = run.New(run.Options{
 		Forge: a.Forge, Store: a.Store, Executor: x, Bucket: a.Bucket, Jobs: a.jobs, Enqueue: a.enqueueRun,
-		Trusted: a.trusted, Known: a.knownFailures, Notify: a.publish, Now: a.o.Now, BaseURL: a.url, Owner: owner, LogDir: a.dir(logDir), Live: x.OpenArtifacts, Log: a.o.Log,
+		Trusted: a.trusted, Known: a.knownFailures, Notify: a.publish, Now: a.o.Now, BaseURL: a.url, Owner: owner, Exclusive: a.hold, LogDir: a.dir(logDir), Live: x.OpenArtifacts, Log: a.o.Log,
 	})
 	return err
 }

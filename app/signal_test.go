@@ -17,7 +17,7 @@ import (
 // fetch gets a page of the platform.
 func (p *platform) fetch(path string) (int, string) {
 	p.t.Helper()
-	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.URL()+path, nil)
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.base+path, nil)
 	p.must(err)
 	answer, err := http.DefaultClient.Do(r)
 	p.must(err)

@@ -3,8 +3,6 @@ package app_test
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,19 +13,6 @@ import (
 	"seaworthy/release/cut"
 	"seaworthy/store/storetest"
 )
-
-// beside makes the state folder of a further server: of its own but for what
-// servers share, which is the bucket, the forge's repositories and the secrets.
-func beside(t *testing.T, dir string) string {
-	t.Helper()
-	other := t.TempDir()
-	for _, shared := range []string{"bucket", "git", "secrets"} {
-		if err := os.Symlink(filepath.Join(dir, shared), filepath.Join(other, shared)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return other
-}
 
 // dueSoon is a platform on a Postgres database with a train that cuts by itself, on
 // the day before it departs. It is stopped.

@@ -73,6 +73,12 @@ func (a *App) inOrder(ctx context.Context, seq int64, event forge.Event) error {
 		return fmt.Errorf("waiting to handle event %d: %w", seq, err)
 	}
 	defer leave()
+	// And after those that another server is handling.
+	elsewhere, err := a.hold(ctx, fmt.Sprintf("events of %s#%d", of.repo, of.number))
+	if err != nil {
+		return fmt.Errorf("waiting to handle event %d: %w", seq, err)
+	}
+	defer elsewhere()
 	unhandled, err := a.Store.UnhandledEvents(ctx)
 	if err != nil {
 		return err

@@ -18,8 +18,8 @@ import (
 )
 
 func newRun(s Streams) *cobra.Command {
-	c := &cobra.Command{Use: "run", Short: "Executions of jobs: list, show, logs, rerun, abort"}
-	c.AddCommand(newRunList(s), newRunShow(s), newRunLogs(s), newRunRerun(s), newRunAbort(s))
+	c := &cobra.Command{Use: "run", Short: "Executions of jobs: list, show, logs, start, rerun, abort"}
+	c.AddCommand(newRunList(s), newRunShow(s), newRunLogs(s), newRunStart(s), newRunRerun(s), newRunAbort(s))
 	return c
 }
 

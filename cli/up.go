@@ -20,6 +20,7 @@ type upFlags struct {
 	verbose bool
 	empty   bool
 	bucket  string
+	url     string
 }
 
 func newUp(s Streams) *cobra.Command {
@@ -36,6 +37,7 @@ that has a seaworthy.yaml, that repository is imported and served; elsewhere the
 	}
 	f.platform.add(c)
 	c.Flags().StringVar(&f.addr, "addr", app.DefaultAddr, "`address` to listen on; port 0 takes a free one")
+	c.Flags().StringVar(&f.url, "url", "", "`address` at which people reach it, for all links, such as https://ci.example.org (as last time, or what it listens on)")
 	c.Flags().IntVar(&f.workers, "workers", 2, "how `many` jobs run at once")
 	c.Flags().StringVar(&f.key, "signing-key", "", "`key` that signs releases: a file, env://NAME, a key service's address, or own (as last time if empty)")
 	c.Flags().StringVar(&f.bucket, "bucket", "", "`URL` of the bucket for results and releases (as last time, or a folder in --dir)")
@@ -51,7 +53,7 @@ func (f *upFlags) up(ctx context.Context, s Streams) (err error) {
 		return err
 	}
 	o := f.options()
-	o.Addr, o.Workers, o.Bucket, o.Log = f.addr, f.workers, f.bucket, logTo(s, f.verbose)
+	o.Addr, o.URL, o.Workers, o.Bucket, o.Log = f.addr, f.url, f.workers, f.bucket, logTo(s, f.verbose)
 	a, err := app.Open(ctx, o)
 	if err != nil {
 		return err
@@ -64,6 +66,9 @@ func (f *upFlags) up(ctx context.Context, s Streams) (err error) {
 			return err
 		}
 		if err := a.Import(ctx, name, repo.Dir, ""); err != nil {
+			return err
+		}
+		if err := a.Prove(ctx, name); err != nil {
 			return err
 		}
 		fmt.Fprintf(s.Out, "  serves     %s\n  push to    %s\n", name, a.GitURL(name))

@@ -31,6 +31,10 @@ type Cache struct {
 	// serves where it is a folder.
 	Seed string
 
+	// Exclusive waits until no other process holds a name, and holds it until what
+	// it returns is called; nil where no other process uses the folder.
+	Exclusive func(ctx context.Context, name string) (func(), error)
+
 	dir   string
 	mu    sync.Mutex
 	locks map[string]*sync.Mutex
@@ -58,6 +62,13 @@ func (c *Cache) Repository(ctx context.Context, url string, auth Auth) (*Reposit
 	c.mu.Unlock()
 	lock.Lock()
 	defer lock.Unlock()
+	if c.Exclusive != nil {
+		leave, err := c.Exclusive(ctx, "mirror "+filepath.Base(dir))
+		if err != nil {
+			return nil, fmt.Errorf("caching %s: %w", url, err)
+		}
+		defer leave()
+	}
 
 	_, err := os.Stat(filepath.Join(dir, "HEAD"))
 	begun := errors.Is(err, os.ErrNotExist)

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -136,6 +137,8 @@ type Check struct {
 	Required bool      `json:"required,omitempty"`
 	Link     string    `json:"link,omitempty"`
 	At       time.Time `json:"at,omitzero"`
+	// Get is the command that gets a missing result; empty if none is known.
+	Get string `json:"get,omitempty"`
 }
 
 // ChecksGate judges the required results of the commit itself. Without any
@@ -143,6 +146,7 @@ type Check struct {
 func ChecksGate(commit string, checks []Check) Gate {
 	g := Gate{Name: "checks", State: Unknown, Why: "nothing is required of commit " + short(commit)}
 	var failing, waiting []string
+	get := ""
 	required := 0
 	for _, c := range checks {
 		if !c.Required {
@@ -158,6 +162,9 @@ func ChecksGate(commit string, checks []Check) Gate {
 			if state == "" {
 				state = "missing"
 			}
+			if state == "missing" {
+				get = cmp.Or(get, c.Get)
+			}
 			waiting = append(waiting, c.Name+" ("+state+")")
 		}
 		g.Evidence = append(g.Evidence, Evidence{What: c.Name + " " + state + " on " + short(commit), Link: c.Link, At: c.At})
@@ -167,6 +174,9 @@ func ChecksGate(commit string, checks []Check) Gate {
 		g.State, g.Why = NoGo, "failed on "+short(commit)+": "+strings.Join(failing, ", ")
 	case len(waiting) > 0:
 		g.Why = "no result on " + short(commit) + " yet: " + strings.Join(waiting, ", ")
+		if get != "" {
+			g.Why += "; " + get + " gets it"
+		}
 	case required > 0:
 		g.State, g.Why = Go, count(required, "required check")+" passed on "+short(commit)
 	}

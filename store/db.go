@@ -38,6 +38,7 @@ type DB struct {
 	url     string
 	write   *sql.DB
 	read    *sql.DB
+	locks   *sql.DB // of Postgres, see Lock
 	now     func() time.Time
 	commits commits
 }
@@ -80,7 +81,11 @@ func (db *DB) Writer() *sql.DB { return db.write }
 
 // Close closes all connections, once running transactions have ended.
 func (db *DB) Close() error {
-	if err := errors.Join(db.read.Close(), db.write.Close()); err != nil {
+	err := errors.Join(db.read.Close(), db.write.Close())
+	if db.locks != nil {
+		err = errors.Join(err, db.locks.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("closing database %s: %w", db.where, err)
 	}
 	return nil

@@ -3,16 +3,16 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
+	"database/sql/driver"
 	"encoding/binary"
 	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Lock waits until no other process that uses the database holds the name, and
-// holds it until what it returns is called, or this process ends. It takes a
-// connection of its own, so that those who wait keep nobody from the pool's.
+// holds it until what it returns is called, or this process ends. Each lock has
+// a connection to itself, so that those who wait keep nobody from the pool's.
 //
 // A database in a file is used on one machine alone, where locks of files do
 // the same: there it holds nothing.
@@ -20,24 +20,31 @@ func (db *DB) Lock(ctx context.Context, name string) (unlock func() error, err e
 	if db.dialect != Postgres {
 		return func() error { return nil }, nil
 	}
-	config, err := pgx.ParseConfig(db.url)
-	if err != nil {
-		return nil, fmt.Errorf("locking %s: reading the database URL: %w", name, err)
-	}
-	// The server gives back within a minute what a machine held that has gone
-	// without a word.
-	config.RuntimeParams["tcp_keepalives_idle"] = "30"
-	config.RuntimeParams["tcp_keepalives_interval"] = "10"
-	config.RuntimeParams["tcp_keepalives_count"] = "3"
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := db.locks.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: connecting to Postgres at %s: %w", name, db.where, err)
 	}
-	// The lock is the connection's. Its context may have ended by then.
-	unlock = func() error { return conn.Close(context.WithoutCancel(ctx)) }
 	sum := sha256.Sum256([]byte(name))
-	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(binary.BigEndian.Uint64(sum[:8]))); err != nil {
-		return nil, errors.Join(fmt.Errorf("locking %s: %w", name, err), unlock())
+	key := int64(binary.BigEndian.Uint64(sum[:8]))
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, key); err != nil {
+		return nil, errors.Join(fmt.Errorf("locking %s: %w", name, err), abandon(conn))
 	}
-	return unlock, nil
+	// The lock is the connection's, and outlives ctx.
+	ctx = context.WithoutCancel(ctx)
+	return func() error {
+		_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, key)
+		if err != nil {
+			return errors.Join(fmt.Errorf("unlocking %s: %w", name, err), abandon(conn))
+		}
+		return conn.Close()
+	}, nil
+}
+
+// abandon ends a connection that may hold a lock, instead of giving it back.
+func abandon(conn *sql.Conn) error {
+	err := conn.Raw(func(any) error { return driver.ErrBadConn })
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return nil
+	}
+	return err
 }

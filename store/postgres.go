@@ -25,6 +25,9 @@ const (
 // default, for all that use it.
 const postgresConns = 20
 
+// idleLocks is how many connections wait for the next lock.
+const idleLocks = 4
+
 // openPostgres opens a pool on the server. pgx reports a URL it cannot read
 // without the password in it.
 func openPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, error) {
@@ -39,7 +42,21 @@ func openPostgres(ctx context.Context, dsn string, now func() time.Time) (*DB, e
 	if err := pool.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("connecting to Postgres at %s: check that it runs and that the URL is right: %w", where, err), pool.Close())
 	}
-	return &DB{dialect: Postgres, where: where, url: dsn, write: pool, read: pool, now: now}, nil
+	return &DB{dialect: Postgres, where: where, url: dsn, write: pool, read: pool, locks: openLocks(config), now: now}, nil
+}
+
+// openLocks opens the connections that locks have to themselves. There is no
+// bound on them: one who holds a lock may wait for another's.
+func openLocks(config *pgx.ConnConfig) *sql.DB {
+	config = config.Copy()
+	// The server gives back within a minute what a machine held that has gone
+	// without a word.
+	config.RuntimeParams["tcp_keepalives_idle"] = "30"
+	config.RuntimeParams["tcp_keepalives_interval"] = "10"
+	config.RuntimeParams["tcp_keepalives_count"] = "3"
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxIdleConns(idleLocks)
+	return pool
 }
 
 // retryable reports whether running the transaction again may succeed.

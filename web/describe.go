@@ -45,7 +45,7 @@ func (s *Site) describe(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, v, code)
 		return
 	}
-	if !posted(w, r, mostDescription, "That is more than a name and an address can be.") {
+	if !s.posted(w, r, mostDescription, "That is more than a name and an address can be.") {
 		return
 	}
 	p, ok := v.Data.(clusterPage)

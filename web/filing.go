@@ -206,9 +206,14 @@ func (s *Site) newIssue(r *http.Request) (view, error) {
 }
 
 // posted reads a form that a page of this site sent, of so many bytes at most; it
-// answers itself where what came is none.
-func posted(w http.ResponseWriter, r *http.Request, most int64, large string) bool {
-	if http.NewCrossOriginProtection().Check(r) != nil {
+// answers itself where what came is none. A proxy need not pass on under which name
+// the site was asked.
+func (s *Site) posted(w http.ResponseWriter, r *http.Request, most int64, large string) bool {
+	own := http.NewCrossOriginProtection()
+	if err := own.AddTrustedOrigin(s.Address); err != nil {
+		s.Log.Debug("the site does not know its address", "error", err)
+	}
+	if own.Check(r) != nil {
 		http.Error(w, "Forms of other sites are not taken here.", http.StatusForbidden)
 		return false
 	}
@@ -239,7 +244,7 @@ func (s *Site) fileIssue(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, v, code)
 		return
 	}
-	if !posted(w, r, mostIssueForm, "That is more than an issue can hold.") {
+	if !s.posted(w, r, mostIssueForm, "That is more than an issue can hold.") {
 		return
 	}
 	form := newIssueForm(repo, r.PostForm) // never what the address says

@@ -121,7 +121,7 @@ func (c *call) receiveAsset() (tmp string, size int64, digest string, err error)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", 0, "", fmt.Errorf("receiving an asset: %w", err)
 	}
-	file, err := os.CreateTemp(dir, ".upload-")
+	file, err := os.CreateTemp(dir, c.f.o.receiving("upload"))
 	if err != nil {
 		return "", 0, "", fmt.Errorf("receiving an asset: %w", err)
 	}

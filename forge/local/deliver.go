@@ -47,6 +47,7 @@ func backOff(attempts int) (time.Duration, bool) {
 type sender struct {
 	client *http.Client
 	remote bool // may leave this machine
+	self   *url.URL
 	woken  chan struct{}
 	state  *senderState
 }
@@ -57,8 +58,8 @@ type senderState struct {
 	changed chan struct{} // closed, and replaced, after each round
 }
 
-func newSender(client *http.Client, remote bool) sender {
-	s := sender{remote: remote, woken: make(chan struct{}, 1), state: &senderState{changed: make(chan struct{})}}
+func newSender(client *http.Client, remote bool, self *url.URL) sender {
+	s := sender{remote: remote, self: self, woken: make(chan struct{}, 1), state: &senderState{changed: make(chan struct{})}}
 	if client == nil {
 		client = &http.Client{Timeout: hookTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: hookParallel, IdleConnTimeout: time.Minute,
 			DialContext: (&net.Dialer{Timeout: hookTimeout, Control: s.control}).DialContext}}
@@ -75,7 +76,7 @@ func (s sender) control(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("a webhook's address %s: %w", address, err)
 	}
-	if !s.remote && !ap.Addr().Unmap().IsLoopback() {
+	if !s.remote && !ap.Addr().Unmap().IsLoopback() && address != s.self.Host {
 		return fmt.Errorf("webhooks go to this machine only, not to %s", ap.Addr())
 	}
 	return nil
@@ -83,7 +84,7 @@ func (s sender) control(_, address string, _ syscall.RawConn) error {
 
 // allowed checks where a hook may point.
 func (s sender) allowed(u *url.URL) error {
-	if s.remote || u.Hostname() == "localhost" {
+	if s.remote || u.Hostname() == "localhost" || u.Host == OwnHost {
 		return nil
 	}
 	if a, err := netip.ParseAddr(u.Hostname()); err == nil && a.Unmap().IsLoopback() {
@@ -244,6 +245,9 @@ func (f *Forge) attempt(ctx context.Context, h hosted.Hook, d *hosted.Delivery) 
 	}
 	if err := f.sender.allowed(req.URL); err != nil {
 		return err
+	}
+	if req.URL.Host == OwnHost {
+		req.URL.Scheme, req.URL.Host, req.Host = f.sender.self.Scheme, f.sender.self.Host, f.sender.self.Host
 	}
 	secret, err := f.sealer.open(h.Secret)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,11 @@ import (
 	"seaworthy/git"
 	"seaworthy/store/hosted"
 )
+
+// OwnHost is the host of hooks to whatever serves the forge. Its address may
+// change, and of several servers each one delivers to itself: no hook points to one
+// that is gone. (Names below "internal" are nobody's in public.)
+const OwnHost = "seaworthy.internal"
 
 // Options say where an embedded forge keeps things and how it is reached.
 type Options struct {
@@ -30,6 +36,16 @@ type Options struct {
 	// BaseURL is where the handler is reached, for example
 	// "http://127.0.0.1:7070"; it is the start of every address in an answer.
 	BaseURL string
+	// Self is where this process reaches the handler, for hooks to OwnHost; BaseURL
+	// when empty.
+	Self string
+	// Name tells this process from others that serve the same folder: what they
+	// are receiving stays, while what an earlier one of this name left is removed.
+	// It has letters, digits and '-'; may be empty where there is only one.
+	Name string
+	// Exclusive waits until no other process that serves the folder holds a name,
+	// and holds it until what it returns is called; nil where there is only one.
+	Exclusive func(ctx context.Context, name string) (func(), error)
 	// Now tells the time; time.Now when nil.
 	Now func() time.Time
 	// Log takes failures nobody else hears of; slog.Default() when nil. No
@@ -77,11 +93,18 @@ func New(o Options) (*Forge, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.Self == "" {
+		o.Self = o.BaseURL
+	}
 	if o.RetryHook == nil {
 		o.RetryHook = backOff
 	}
-	if err := sweep(dir); err != nil {
+	if err := o.sweep(); err != nil {
 		return nil, err
+	}
+	self, err := url.Parse(o.Self)
+	if err != nil {
+		return nil, fmt.Errorf("reading where the forge reaches itself: %w", err)
 	}
 	s, err := openSealer(filepath.Join(dir, ".key"))
 	if err != nil {
@@ -90,16 +113,19 @@ func New(o Options) (*Forge, error) {
 	if err := installHook(dir); err != nil {
 		return nil, err
 	}
-	f := &Forge{o: o, base: strings.TrimRight(o.BaseURL, "/"), store: hosted.New(o.DB), log: o.Log, sealer: s, locks: newLocks()}
+	f := &Forge{o: o, base: strings.TrimRight(o.BaseURL, "/"), store: hosted.New(o.DB), log: o.Log, sealer: s, locks: newLocks(o.Exclusive)}
 	f.now = func() time.Time { return o.Now().UTC() }
-	f.sender = newSender(o.HTTP, o.AllowRemoteHooks)
+	f.sender = newSender(o.HTTP, o.AllowRemoteHooks, self)
 	return f, nil
 }
 
-// sweep removes what a process that was killed was just receiving.
-func sweep(dir string) error {
-	for _, pattern := range []string{".new-*", ".push-*", ".key-*", ".assets/*/.upload-*"} {
-		left, err := filepath.Glob(filepath.Join(dir, pattern))
+// receiving begins the name of what is not whole yet.
+func (o Options) receiving(what string) string { return "." + what + "-" + o.Name + "." }
+
+// sweep removes what a process of that name was just receiving when it was killed.
+func (o Options) sweep() error {
+	for _, pattern := range []string{o.receiving("new"), o.receiving("push"), filepath.Join(".assets", "*", o.receiving("upload"))} {
+		left, err := filepath.Glob(filepath.Join(o.GitDir, pattern+"*"))
 		if err != nil {
 			return fmt.Errorf("sweeping the forge's folder: %w", err)
 		}

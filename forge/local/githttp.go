@@ -150,7 +150,7 @@ func (c *call) receivePack() error {
 	if err != nil {
 		return err
 	}
-	spool, err := os.CreateTemp(c.f.o.GitDir, ".push-")
+	spool, err := os.CreateTemp(c.f.o.GitDir, c.f.o.receiving("push"))
 	if err != nil {
 		return fmt.Errorf("receiving a push: %w", err)
 	}
@@ -305,12 +305,21 @@ func installHook(gitDir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("installing the push hook: %w", err)
 	}
-	tmp := filepath.Join(dir, ".pre-receive")
-	if err := os.WriteFile(tmp, []byte(preReceive), 0o755); err != nil {
+	path := filepath.Join(dir, "pre-receive")
+	if have, err := os.ReadFile(path); err == nil && string(have) == preReceive {
+		return nil // and may be running
+	}
+	tmp, err := os.CreateTemp(dir, ".pre-receive-")
+	if err != nil {
 		return fmt.Errorf("installing the push hook: %w", err)
 	}
-	if err := os.Rename(tmp, filepath.Join(dir, "pre-receive")); err != nil {
-		return fmt.Errorf("installing the push hook: %w", err)
+	_, err = tmp.WriteString(preReceive)
+	err = errors.Join(err, tmp.Chmod(0o755), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("installing the push hook: %w", errors.Join(err, os.Remove(tmp.Name())))
 	}
 	return nil
 }

@@ -316,10 +316,11 @@ func TestBackOff(t *testing.T) {
 
 func TestWhereHooksMayGo(t *testing.T) {
 	t.Parallel()
-	here, anywhere := newSender(nil, false), newSender(nil, true)
+	self := &url.URL{Scheme: "http", Host: "10.0.0.7:7070"}
+	here, anywhere := newSender(nil, false, self), newSender(nil, true, self)
 	for address, want := range map[string]bool{
 		"http://localhost/x": true, "http://127.0.0.1:80": true, "http://127.9.9.9": true, "http://[::1]/": true, "http://[::ffff:127.0.0.1]/": true,
-		"http://10.0.0.1/": false, "http://example.test/": false, "http://169.254.169.254/latest": false, "http://localhost.example.test/": false, "http://0.0.0.0/": false,
+		"http://" + OwnHost + "/hooks/github": true, "http://10.0.0.7:7070/": false, "http://10.0.0.1/": false, "http://example.test/": false, "http://169.254.169.254/latest": false, "http://localhost.example.test/": false, "http://0.0.0.0/": false,
 	} {
 		u, err := url.Parse(address)
 		if err != nil {
@@ -332,7 +333,7 @@ func TestWhereHooksMayGo(t *testing.T) {
 			t.Errorf("%s, with everything allowed: %v", address, err)
 		}
 	}
-	for address, want := range map[string]bool{"127.0.0.1:80": true, "[::1]:80": true, "10.0.0.1:80": false, "nonsense": false} {
+	for address, want := range map[string]bool{"127.0.0.1:80": true, "[::1]:80": true, "10.0.0.1:80": false, "10.0.0.7:7070": true, "10.0.0.7:80": false, "nonsense": false} {
 		if err := here.control("tcp", address, nil); (err == nil) != want {
 			t.Errorf("connecting to %s: %v", address, err)
 		}
@@ -341,7 +342,7 @@ func TestWhereHooksMayGo(t *testing.T) {
 
 func TestLocks(t *testing.T) {
 	t.Parallel()
-	l := newLocks()
+	l := newLocks(nil)
 	unlock, err := l.lock(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)

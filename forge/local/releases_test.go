@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -11,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -161,28 +161,34 @@ func TestAssetCutOff(t *testing.T) {
 	}
 }
 
-// What a killed process was receiving is swept at the next start.
+// What a killed process was receiving is swept at the next start; what another
+// server or a command is receiving stays.
 func TestSweepAfterKill(t *testing.T) {
 	t.Parallel()
 	e := start(t)
 	e.seed(t)
 	id := e.draft(t, "v1")
 	e.do(t, "ada", "POST", uploads(id)+"a", "whole")
-	whole := e.stored(t)
-	check(t, os.WriteFile(filepath.Join(filepath.Dir(whole[0]), ".upload-1"), []byte("half"), 0o644))
-	for _, name := range []string{".push-1", ".new-1/r.git/HEAD"} {
-		path := filepath.Join(e.dir, "git", name)
-		check(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		check(t, os.WriteFile(path, []byte("half"), 0o644))
+	git, assets := filepath.Join(e.dir, "git"), filepath.Dir(e.stored(t)[0])
+	half := func(name string) (paths []string) {
+		for _, path := range []string{filepath.Join(assets, ".upload-"+name+".1"), filepath.Join(git, ".push-"+name+".1"), filepath.Join(git, ".new-"+name+".1/r.git/HEAD")} {
+			check(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			check(t, os.WriteFile(path, []byte("half"), 0o644))
+			paths = append(paths, path)
+		}
+		return paths
 	}
-	_, err := local.New(local.Options{DB: openDB(t, e.dir), GitDir: filepath.Join(e.dir, "git"), BaseURL: e.url})
+	mine, others := half("here"), append(half("there"), half("here-command-7")...)
+	_, err := local.New(local.Options{DB: openDB(t, e.dir), GitDir: git, BaseURL: e.url, Name: "here"})
 	check(t, err)
-	if got := e.stored(t); !slices.Equal(got, whole) {
-		t.Errorf("files are %v, want %v", got, whole)
+	for _, path := range mine {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left behind: %v", path, err)
+		}
 	}
-	for _, pattern := range []string{".push-*", ".new-*"} {
-		if left, _ := filepath.Glob(filepath.Join(e.dir, "git", pattern)); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
+	for _, path := range append(others, filepath.Join(assets, filepath.Base(e.stored(t)[0]))) {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (f *Forge) addRepo(ctx context.Context, r hosted.Repo, fill func(*git.Repos
 		return r, fmt.Errorf("repository %s: %w", r.FullName(), hosted.ErrExists)
 	}
 	// Made aside and renamed, so that a folder in its place is always whole.
-	tmp, err := os.MkdirTemp(f.o.GitDir, ".new-")
+	tmp, err := os.MkdirTemp(f.o.GitDir, f.o.receiving("new"))
 	if err != nil {
 		return r, fmt.Errorf("making a repository: %w", err)
 	}

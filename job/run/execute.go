@@ -111,11 +111,17 @@ func (s *Service) claimAndRun(ctx, runCtx context.Context, e job.Execution) erro
 	return s.finish(ctx, e, o)
 }
 
-// claim takes the lease, unless as many of the job run as may. Workers in
-// other processes count for themselves, so two of them may pass by one.
+// claim takes the lease, unless as many of the job run as may.
 func (s *Service) claim(ctx context.Context, e job.Execution) (job.Execution, bool, error) {
 	s.claims.Lock()
 	defer s.claims.Unlock()
+	if e.Spec.MaxConcurrency > 0 && s.o.Exclusive != nil {
+		leave, err := s.o.Exclusive(ctx, "start of "+e.Job)
+		if err != nil {
+			return e, false, err
+		}
+		defer leave()
+	}
 	now := s.o.Now()
 	if limit := e.Spec.MaxConcurrency; limit > 0 && e.State == job.Triggered {
 		pending, err := s.o.Store.Executions(ctx, job.ExecutionFilter{Job: e.Job, States: []job.State{job.Pending}})

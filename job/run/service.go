@@ -85,6 +85,9 @@ type Options struct {
 	Now func() time.Time
 	// BaseURL is where the web pages are, for the links of statuses.
 	BaseURL string
+	// Exclusive waits until no other worker holds a name, and holds it until what
+	// it returns is called; nil where this is the only one.
+	Exclusive func(ctx context.Context, name string) (func(), error)
 	// Owner names this worker among all that share the store. It stays the
 	// same over a restart and is no other's.
 	Owner string

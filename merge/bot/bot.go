@@ -123,8 +123,11 @@ type Options struct {
 	TreeHash func(ctx context.Context, repo forge.RepoName, sha string) (string, error)
 	// CommandsURL is the page that explains the commands; optional.
 	CommandsURL string
-	Now         func() time.Time
-	Log         *slog.Logger // optional
+	// Exclusive waits until no other process holds a name, and holds it until
+	// what it returns is called; optional, for a bot that several processes run.
+	Exclusive func(ctx context.Context, name string) (func(), error)
+	Now       func() time.Time
+	Log       *slog.Logger // optional
 }
 
 // stripes bounds how many pull requests are worked on at once; two that share
@@ -169,8 +172,16 @@ func (b *Bot) enter(ctx context.Context, repo forge.RepoName, number int) (leave
 	turn := b.turns[h.Sum32()%stripes]
 	select {
 	case turn <- struct{}{}:
-		return func() { <-turn }, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if b.opt.Exclusive == nil {
+		return func() { <-turn }, nil
+	}
+	elsewhere, err := b.opt.Exclusive(ctx, fmt.Sprintf("bot on %s#%d", repo, number))
+	if err != nil {
+		<-turn
+		return nil, err
+	}
+	return func() { elsewhere(); <-turn }, nil
 }

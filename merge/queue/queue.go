@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -125,7 +126,11 @@ type Options struct {
 	// come that no event told of yet; optional for a forge whose labels
 	// nobody but people sets.
 	Refresh func(ctx context.Context, repo forge.RepoName, number int) error
-	Now     func() time.Time
+	// Exclusive waits until no other process holds a name, and holds it until
+	// what it returns is called; optional, for a queue that several processes
+	// serve.
+	Exclusive func(ctx context.Context, name string) (func(), error)
+	Now       func() time.Time
 	// Wait pauses between attempts to reach a forge that does not answer;
 	// optional, a timer that ends with the context by default.
 	Wait func(ctx context.Context, d time.Duration) error
@@ -235,10 +240,18 @@ func (q *Queue) enter(ctx context.Context, repo forge.RepoName, branch string) (
 	q.mu.Unlock()
 	select {
 	case s.turn <- struct{}{}:
-		return s, func() { <-s.turn }, nil
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
+	if q.opt.Exclusive == nil {
+		return s, func() { <-s.turn }, nil
+	}
+	elsewhere, err := q.opt.Exclusive(ctx, fmt.Sprintf("queue of %s %s", repo, branch))
+	if err != nil {
+		<-s.turn
+		return nil, nil, err
+	}
+	return s, func() { elsewhere(); <-s.turn }, nil
 }
 
 // Pause stops merging into a branch until Resume. Who and why are shown on
