@@ -15,28 +15,41 @@ type secrets struct{ dir string }
 
 func (s secrets) path(name string) string { return filepath.Join(s.dir, name) }
 
-// get returns a secret, and makes and keeps it first if it is not there.
+// get returns a secret, and makes and keeps it first if it is not there. Of
+// several that make it at once all get the same.
 func (s secrets) get(name string, make func() (string, error)) (string, error) {
 	text, err := os.ReadFile(s.path(name))
-	if err == nil {
-		return strings.TrimSpace(string(text)), nil
+	if errors.Is(err, os.ErrNotExist) {
+		secret, merr := make()
+		if merr != nil {
+			return "", fmt.Errorf("making the secret %s: %w", name, merr)
+		}
+		if err := s.keep(name, secret); err != nil {
+			return "", fmt.Errorf("keeping the secret %s: %w", name, err)
+		}
+		text, err = os.ReadFile(s.path(name))
 	}
-	if !errors.Is(err, os.ErrNotExist) {
+	if err != nil {
 		return "", fmt.Errorf("reading the secret %s: %w", name, err)
 	}
-	secret, err := make()
+	return strings.TrimSpace(string(text)), nil
+}
+
+// keep writes a secret as a whole, unless there is one by now.
+func (s secrets) keep(name, secret string) (err error) {
+	f, err := os.CreateTemp(s.dir, "."+name+"-") // for the owner only
 	if err != nil {
-		return "", fmt.Errorf("making the secret %s: %w", name, err)
+		return err
 	}
-	f, err := os.OpenFile(s.path(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return "", fmt.Errorf("keeping the secret %s: %w", name, err)
+	defer func() { err = errors.Join(err, os.Remove(f.Name())) }()
+	_, err = f.WriteString(secret + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
 	}
-	_, werr := f.WriteString(secret + "\n")
-	if err := errors.Join(werr, f.Sync(), f.Close()); err != nil {
-		return "", fmt.Errorf("keeping the secret %s: %w", name, errors.Join(err, os.Remove(s.path(name))))
+	if err := os.Link(f.Name(), s.path(name)); !errors.Is(err, os.ErrExist) {
+		return err
 	}
-	return secret, nil
+	return nil
 }
 
 // random is a secret of 130 bits.

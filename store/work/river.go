@@ -41,35 +41,17 @@ func Migrate(ctx context.Context, db *store.DB) (err error) {
 			err = fmt.Errorf("migrating the work queue in %s: %w", db, err)
 		}
 	}()
-	if db.Dialect() == store.Postgres {
-		unlock, err := lockMigration(ctx, db)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, unlock()) }()
+	unlock, err := db.Lock(ctx, "migrating the work queue")
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	m, err := rivermigrate.New(driverFor(db, nil), nil)
 	if err != nil {
 		return err
 	}
 	_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
 	return err
-}
-
-// lockMigration keeps two processes from migrating at the same time.
-func lockMigration(ctx context.Context, db *store.DB) (unlock func() error, err error) {
-	const lock = 0x7365_6177 // any number that is ours
-	conn, err := db.Writer().Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, lock); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return func() error {
-		_, err := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
-		return errors.Join(err, conn.Close())
-	}, nil
 }
 
 func newClient(q *Queue) (*river.Client[*sql.Tx], error) {
