@@ -29,9 +29,9 @@ func newUp(s Streams) *cobra.Command {
 		Use:   "up",
 		Short: "Run the whole platform on this machine, web pages included",
 		Long: `Starts forge, jobs, merge queue and pages in one process. All state is in one folder. In a Git repository
-that has a seaworthy.yaml, that repository is imported and served; elsewhere the platform starts empty.`,
+that has a seaworthy.yaml, that repository is imported, tested and served; elsewhere the platform starts empty.`,
 		Example: `  seaworthy up
-  seaworthy up --addr 127.0.0.1:0 --dir /var/lib/seaworthy`,
+  seaworthy up --dir /var/lib/seaworthy --addr 0.0.0.0:7070 --url https://ci.example.org`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.up(cmd.Context(), s) },
 	}
