@@ -231,8 +231,8 @@ func (a *App) openFolder(context.Context) error {
 	}
 	a.secrets = secrets{dir: a.dir(secretDir)}
 	a.clones = git.NewCache(a.dir(cacheDir, "git"))
+	a.clones.Exclusive = a.holdHere // a command fetches beside the server
 	// The port of the platform's own forge changes, with every command even.
-	a.clones.Exclusive = a.holdHere
 	a.clones.Key = func(url string) string { return strings.TrimPrefix(url, a.self) }
 	return nil
 }

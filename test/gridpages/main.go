@@ -1,6 +1,6 @@
-// Gridpages serves the pages of dashboards over generated results, for the walk
-// in test/e2e/grid.mjs, scale.mjs and verdict.mjs: a big grid with failures of every kind, a small one, and
-// one that is empty.
+// Command gridpages serves the pages of dashboards over generated results, for the
+// walks in test/e2e/grid.mjs, scale.mjs and verdict.mjs: a big grid with failures of
+// every kind, a small one, and one that is empty.
 //
 //	go run ./test/gridpages [-bucket FOLDER] [-tests N]
 //
